@@ -1,0 +1,1 @@
+"""An experimentation platform for recommender systems: A/B tests and bandits side by side."""

@@ -1,0 +1,11 @@
+"""Kedro's settings of the project."""
+
+import warnings
+
+from armlift.hooks import RunHooks
+
+# Kedro and kedro-mlflow cause this several times on every command, and no user can mend it.
+warnings.filterwarnings("ignore", message="register_new_resolver", category=UserWarning)
+
+HOOKS = (RunHooks(),)
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}

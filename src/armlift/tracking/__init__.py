@@ -1,0 +1,33 @@
+"""MLflow: the store, and what a run keeps in it. Nothing else imports MLflow."""
+
+import os
+
+# Nobody is told of a run; MLflow asks when it is imported, which is later, inside functions.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+from armlift.tracking.artifacts import log_images, log_pages, log_summary
+from armlift.tracking.client import active_run_id, kill_open_run
+from armlift.tracking.policies import log_policy_runs
+from armlift.tracking.provenance import (
+    flatten_parameters,
+    log_data_snapshot,
+    log_git_state,
+    log_run_parameters,
+)
+from armlift.tracking.recommenders import log_recommenders
+from armlift.tracking.store import ensure_store
+
+__all__ = [
+    "active_run_id",
+    "ensure_store",
+    "flatten_parameters",
+    "kill_open_run",
+    "log_data_snapshot",
+    "log_git_state",
+    "log_images",
+    "log_pages",
+    "log_policy_runs",
+    "log_recommenders",
+    "log_run_parameters",
+    "log_summary",
+]

@@ -1,0 +1,45 @@
+"""What all tests share: the original rating files, a browser, the settings of property tests."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+CI = os.environ.get("CI") == "true"
+
+# A loaded machine is slow, not wrong; in CI the same examples are drawn every time.
+settings.register_profile(
+    "armlift", deadline=None, derandomize=CI, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("armlift")
+
+
+def do_without(reason: str) -> NoReturn:
+    """Skip the test; in CI, where nothing may be missing, fail it."""
+    if CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def movielens_small() -> Path:
+    """Folder of the original MovieLens latest-small files."""
+    root = os.environ.get("ARMLIFT_TEST_DATA")
+    if not root:
+        do_without("ARMLIFT_TEST_DATA is not set: name the folder that holds ml-latest-small")
+    folder = Path(root) / "ml-latest-small"
+    if not folder.is_dir():
+        do_without(f"{folder} is not a folder: ARMLIFT_TEST_DATA must hold ml-latest-small")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium that Playwright can drive."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    do_without("no chromium on the PATH: on Debian, `apt install chromium`")

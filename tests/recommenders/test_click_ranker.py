@@ -1,0 +1,107 @@
+"""Training pairs and candidates, seen by a classifier that only keeps what it is given."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from armlift.errors import DataError, ParameterError
+from armlift.recommenders.click_ranker import ClickRanker
+from armlift.recommenders.features import FEATURE_NAMES
+
+
+class Recorder(ClickRanker):
+    def __init__(self, **params: Any) -> None:
+        defaults = {"like_threshold": 4.0, "negatives_per_rating": 2, "n_candidates": 20, "n_folds": 5}
+        super().__init__(**(defaults | params))
+
+    def _fit_classifier(self, features: np.ndarray, clicks: np.ndarray, seed: int) -> None:
+        self.pairs, self.clicks = features, clicks
+
+    def _predict(self, features: np.ndarray) -> np.ndarray:
+        return features[:, FEATURE_NAMES.index("item_popularity")]
+
+
+def test_own_labels_never_reach_own_features(invented: Any) -> None:
+    before = Recorder().fit(invented.history, invented.items, seed=0)
+    for row in (0, 17, 1000, len(invented.history) - 1):
+        history = invented.history.copy()
+        history.loc[row, "rating"] = 1.0 if history.loc[row, "rating"] >= 4 else 5.0
+        after = Recorder().fit(history, invented.items, seed=0)
+        changed = (before.pairs != after.pairs).any(axis=1)
+        assert np.flatnonzero(before.clicks != after.clicks).tolist() == [row]
+        assert not changed[row]
+        # The whole overall like rate moves: at least the other folds notice.
+        assert changed.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_clicks_are_liked_ratings_and_negatives_are_unrated(invented: Any) -> None:
+    recorder = Recorder(negatives_per_rating=3).fit(invented.history, invented.items, seed=0)
+    n_rated = len(invented.history)
+    np.testing.assert_array_equal(recorder.clicks[:n_rated], invented.history["rating"] >= 4)
+    assert not recorder.clicks[n_rated:].any()
+    # Of three draws for each rating, those that hit a rated item are dropped.
+    rated_share = n_rated / (invented.history["user_id"].nunique() * len(invented.items))
+    assert n_rated * 3 * (1 - 4 * rated_share) < len(recorder.clicks) - n_rated < n_rated * 3
+
+
+def test_negatives_are_pairs_without_rating(tiny: Any) -> None:
+    users = tiny.history["user_id"].to_numpy()
+    rated = np.searchsorted([10, 20, 30, 40], tiny.history["item_id"].to_numpy())
+    recorder = Recorder(negatives_per_rating=50).fit(tiny.history, tiny.items, seed=0)
+    asked, shown = recorder._sample_negatives(users, rated, np.random.default_rng(0))
+    drawn = set(zip(users[asked].tolist(), shown.tolist(), strict=True))
+    assert drawn == {(1, 3), (2, 2), (2, 3), (3, 1), (3, 2), (3, 3)}
+
+
+def test_the_seed_draws_the_training_pairs(invented: Any) -> None:
+    one, same, other = (
+        Recorder().fit(invented.history, invented.items, seed=seed).pairs for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert one.shape != other.shape or (one != other).any()
+
+
+def test_candidates_are_chosen_among_unseen_items(invented: Any) -> None:
+    recorder = Recorder(n_candidates=20).fit(invented.history, invented.items, seed=0)
+    users = invented.history["user_id"].unique()
+    assert (np.isfinite(recorder.score(users)).sum(axis=1) == 20).all()
+    assert (np.isfinite(recorder.score(users, invented.history)).sum(axis=1) == 20).all()
+
+
+def test_new_users_get_the_most_popular_candidates(invented: Any) -> None:
+    recorder = Recorder(n_candidates=20).fit(invented.history, invented.items, seed=0)
+    candidates = np.isfinite(recorder.score([10**6])[0])
+    assert recorder.popularity_[candidates].min() >= recorder.popularity_[~candidates].max()
+
+
+def test_users_get_candidates_of_their_taste(invented: Any) -> None:
+    recorder = Recorder(n_candidates=20).fit(invented.history, invented.items, seed=0)
+    candidates = np.isfinite(recorder.score(invented.history["user_id"].unique()))
+    assert candidates.any(axis=0).sum() > 40
+
+
+@pytest.mark.parametrize("threshold", [0.1, 9.0])
+def test_clicks_of_one_kind_teach_nothing(threshold: float) -> None:
+    history = pd.DataFrame(
+        {
+            "user_id": [1, 1],
+            "item_id": [10, 20],
+            "rating": [3.0, 4.0],
+            "timestamp": pd.to_datetime(["2020-01-01", "2020-01-02"], utc=True),
+        }
+    )
+    items = pd.DataFrame(
+        {"item_id": [10, 20], "year": pd.array([1999, 2000], dtype="Int64"), "genres": ["", ""]}
+    )
+    with pytest.raises(DataError, match=r"of 2 training pairs are clicks at like_threshold"):
+        Recorder(like_threshold=threshold).fit(history, items, seed=0)
+
+
+@pytest.mark.parametrize(
+    "params", [{"like_threshold": 0}, {"negatives_per_rating": 0}, {"n_candidates": 0}, {"n_folds": 1}]
+)
+def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=next(iter(params))):
+        Recorder(**params)

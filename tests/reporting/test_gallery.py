@@ -1,0 +1,119 @@
+"""What the charts show, checked against the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from armlift.reporting import Chart
+from armlift.reporting.rendering import end_labels
+
+ALL = [
+    "lift",
+    "cumulative_reward",
+    "click_through_rate",
+    "cumulative_regret",
+    "traffic_share",
+    "posteriors",
+    "confidence_bounds",
+    "cusum",
+    "click_rates",
+]
+
+
+def elements(chart: Chart, group: str, panel: int = 0) -> list[Any]:
+    return [element for element in list(chart.element)[panel] if element.group == group]
+
+
+def test_all_charts_in_the_order_of_the_report(charts: dict[str, Chart]) -> None:
+    assert list(charts) == ALL
+    for chart in charts.values():
+        assert chart.title
+        assert chart.caption.endswith(".")
+        assert chart.reading.endswith(".")
+
+
+def test_captions_quote_the_tables(charts: dict[str, Chart], tables: Any) -> None:
+    summary = tables.policy_summary.set_index("policy")
+    regret = summary["regret_mean"]
+    assert charts["cumulative_regret"].caption == (
+        f"{regret.idxmin()} loses {regret.min():.0f} clicks in 20,000 decisions, the fewest; "
+        f"{regret.idxmax()} loses {regret.max():.0f}."
+    )
+    assert f"{summary['ctr_mean'].max() * 100:.2f}\u00a0%" in charts["click_through_rate"].caption
+    assert "the fixed split gives it 20\u00a0%" in charts["traffic_share"].caption
+    rates = tables.arm_click_rates.query("segment == 'all'")["click_rate"]
+    assert f"{rates.max() * 100:.2f}\u00a0%" in charts["click_rates"].caption
+    final = tables.cusum[tables.cusum["decisions"] == 20_000]
+    clear = ((final["cusum_p05"] > 0) | (final["cusum_p95"] < 0)).sum()
+    assert f"{clear} of 4 bands end clear of zero" in charts["cusum"].caption
+
+
+def test_gain_panel_is_reward_minus_the_fixed_split(charts: dict[str, Chart], tables: Any) -> None:
+    reward = tables.policy_summary.set_index("policy")["reward_mean"]
+    drawn = elements(charts["cumulative_reward"], "Line", panel=1)[0].dframe()
+    ends = drawn.groupby("name")["y1"].last()
+    assert ends["ucb1"] == pytest.approx(reward["ucb1"] - reward["fixed"])
+
+
+def test_traffic_shares_stack_to_one_hundred_percent(charts: dict[str, Chart]) -> None:
+    panels = list(charts["traffic_share"].element)
+    assert len(panels) == 9
+    for panel in panels:
+        drawn = next(iter(panel)).dframe()
+        assert np.allclose(drawn.groupby("x1")["y1"].max(), 100)
+        assert set(drawn.loc[drawn["y0"].abs() < 1e-9, "name"]) == {"lightgbm"}
+
+
+def test_posterior_densities_integrate_to_one(charts: dict[str, Chart]) -> None:
+    drawn = elements(charts["posteriors"], "Line", panel=2)[0].dframe()
+    best = drawn[drawn["name"] == "lightgbm"]
+    area = ((best["x1"] - best["x0"]) * (best["y0"] + best["y1"]) / 2).sum()
+    assert area == pytest.approx(1.0, abs=0.02)
+
+
+def test_bounds_lie_above_means(charts: dict[str, Chart]) -> None:
+    bound = elements(charts["confidence_bounds"], "Bound")[0].dframe().groupby("name")["y1"].last()
+    mean = elements(charts["confidence_bounds"], "Lead")[0].dframe().groupby("name")["y1"].last()
+    assert (bound > mean).all()
+
+
+def test_every_policy_is_named_at_the_end_of_its_line(charts: dict[str, Chart], tables: Any) -> None:
+    labels = end_labels(next(iter(charts["click_through_rate"].element)), gap=0.05)
+    assert {name for name, _ in labels} == set(tables.policy_summary["policy"])
+    assert end_labels(next(iter(charts["cusum"].element)), gap=0.05) == []
+
+
+def test_lift_rows_rise_to_the_best(charts: dict[str, Chart], tables: Any) -> None:
+    chart = charts["lift"]
+    best = tables.policy_summary.set_index("policy")["lift"].idxmax()
+    assert chart.categories[-1].startswith(best)
+    assert len(chart.categories) == 8
+
+
+@pytest.mark.parametrize(
+    ("world", "missing"),
+    [
+        ({"policies": ("fixed", "epsilon_greedy"), "arms": 2}, {"posteriors", "confidence_bounds"}),
+        ({"policies": ("kl_ucb", "thompson")}, {"lift"}),
+        ({"policies": ("fixed",)}, {"lift", "posteriors", "confidence_bounds"}),
+        ({"checkpoints": 1}, set()),
+        ({"arms": 10, "kind": "aa"}, set()),
+    ],
+)
+def test_charts_without_data_are_left_out(
+    make_tables: Callable[..., Any], world: dict[str, Any], missing: set[str]
+) -> None:
+    charts = make_tables(**{"checkpoints": 6, **world}).charts()
+    assert set(ALL) - charts.keys() == missing
+
+
+def test_unplayed_arms_have_no_bound(make_tables: Callable[..., Any]) -> None:
+    tables = make_tables(checkpoints=6, policies=("fixed", "ucb1"))
+    snapshots = tables.posterior_snapshots
+    snapshots.loc[(snapshots["arm"] == "svd") & (snapshots["checkpoint"] < 3), "bound"] = np.nan
+    drawn = elements(tables.charts()["confidence_bounds"], "Bound")[0].dframe()
+    assert drawn.loc[drawn["name"] == "svd", "x0"].min() > drawn["x0"].min()
