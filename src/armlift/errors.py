@@ -8,6 +8,7 @@ ArmliftError
 ├── DownloadError           a data set could not be fetched, checked or unpacked
 ├── NotFittedError          a recommender was asked before `fit`
 ├── WorldError              no simulation world can be built from this data
+├── SimulationError         a simulation contradicts itself
 └── TrackingError           the MLflow store cannot be used
 """
 
@@ -55,6 +56,10 @@ class NotFittedError(ArmliftError):
 
 class WorldError(ArmliftError):
     """No simulation world can be built from this data."""
+
+
+class SimulationError(ArmliftError):
+    """A simulation contradicts itself: a fault of armlift, not of its input."""
 
 
 class TrackingError(ArmliftError):

@@ -1,14 +1,60 @@
-"""The one place where numba is configured, with types that survive it."""
+"""The one place where numba is configured, with types that survive it.
+
+Compiled code is kept on disk. Numba tells stale code by the caller's file alone, although it holds the
+callees' code too, so the folder is named after the sources of all compiled modules.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from numba import njit
+import numba
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
+
+_COMPILED_PACKAGES = ("bandits", "simulation", "statistics")
+_STALE_SECONDS = 24 * 3600.0  # younger folders may belong to a running process
+
+
+def _cache_folder() -> str:
+    """Folder for compiled code, made on the way; numba's own choice where the package is read-only."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for name in _COMPILED_PACKAGES:
+        for source in sorted((package / name).glob("*.py")):
+            digest.update(source.read_bytes())
+    shelf = package / "__pycache__"
+    folder = shelf / f"compiled-{digest.hexdigest()[:16]}"
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            for other in shelf.glob("compiled-*"):
+                if other.stat().st_mtime < time.time() - _STALE_SECONDS:
+                    shutil.rmtree(other, ignore_errors=True)
+    except OSError:
+        return str(numba.config.CACHE_DIR)
+    return str(folder) if os.access(folder, os.W_OK) else str(numba.config.CACHE_DIR)
+
+
+_FOLDER = _cache_folder()
+
+
+def _compile(function: Callable[_Arguments, _Result], **options: object) -> Callable[_Arguments, _Result]:
+    before = numba.config.CACHE_DIR  # read at decoration, so other packages keep theirs
+    numba.config.CACHE_DIR = _FOLDER
+    try:
+        compiled: Callable[_Arguments, _Result]
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled
 
 
 def jit(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
@@ -17,13 +63,14 @@ def jit(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result
     The function must not allocate arrays: numba's memory management is off, because counting references to
     arguments would cost more than the arithmetic of small functions.
     """
-    compiled: Callable[_Arguments, _Result]
-    compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
-    return compiled
+    return _compile(function, _nrt=False)
+
+
+def jit_reordering(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """As `jit`, for functions whose sums may be taken in any order, which lets them be vectorised."""
+    return _compile(function, _nrt=False, fastmath={"reassoc", "contract"})
 
 
 def jit_allocating(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """As `jit`, for functions that allocate arrays."""
-    compiled: Callable[_Arguments, _Result]
-    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return _compile(function)

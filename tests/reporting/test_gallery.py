@@ -52,6 +52,13 @@ def test_captions_quote_the_tables(charts: dict[str, Chart], tables: Any) -> Non
     assert f"{clear} of 4 bands end clear of zero" in charts["cusum"].caption
 
 
+def test_captions_of_an_aa_world_claim_nothing(make_tables: Callable[..., Any]) -> None:
+    charts = make_tables(checkpoints=4, kind="aa", policies=("fixed", "ucb1")).charts()
+    assert charts["cumulative_regret"].caption.startswith("No policy loses a click")
+    assert charts["traffic_share"].caption.startswith("All arms are the same")
+    assert charts["click_rates"].caption.startswith("All arms have the same click rate")
+
+
 def test_gain_panel_is_reward_minus_the_fixed_split(charts: dict[str, Chart], tables: Any) -> None:
     reward = tables.policy_summary.set_index("policy")["reward_mean"]
     drawn = elements(charts["cumulative_reward"], "Line", panel=1)[0].dframe()

@@ -1,0 +1,1 @@
+"""Kedro pipelines: data, training and simulation."""

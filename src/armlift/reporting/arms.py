@@ -23,7 +23,7 @@ from armlift.reporting.marks import (
 )
 from armlift.reporting.numerals import count, percent, signed_count
 from armlift.reporting.palette import arm_colours
-from armlift.reporting.results import arm_rates, champion
+from armlift.reporting.results import arm_rates, champion, policy_results
 
 
 def click_rates(arm_click_rates: pd.DataFrame) -> Chart:
@@ -113,22 +113,29 @@ def traffic_share(
         )
         for policy in dict.fromkeys(shares["policy"])
     ]
-    name = champion(summary) or BASELINE
-    best = summary.set_index("policy")["best_arm_share"]
     return Chart(
         "How each policy splits the traffic between the arms",
-        f"{name} gives {percent(best[name], 0)} of all its decisions to the best arm, {facts.best_arm}"
-        + (
-            f"; the fixed split gives it {percent(best[BASELINE], 0)}."
-            if name != BASELINE and BASELINE in best
-            else "."
-        ),
+        _traffic_caption(summary, facts),
         layout(panels),
         "Mean over the runs, share of the decisions in each stretch. The best arm lies at the bottom.",
         colours,
         tuple(order),
         min(3, len(panels)),
     )
+
+
+def _traffic_caption(summary: pd.DataFrame, facts: SimulationFacts) -> str:
+    if facts.kind == "aa":
+        return "All arms are the same, so no split of the traffic earns more than another."
+    results = policy_results(summary)
+    name = champion(summary) or BASELINE
+    caption = (
+        f"{name} gives {percent(results[name].best_arm_share, 0)} of all its decisions "
+        f"to the best arm, {facts.best_arm}"
+    )
+    if name == BASELINE or BASELINE not in results:
+        return f"{caption}."
+    return f"{caption}; the fixed split gives it {percent(results[BASELINE].best_arm_share, 0)}."
 
 
 def cusum(table: pd.DataFrame, colours: dict[str, str], facts: SimulationFacts) -> Chart:

@@ -152,7 +152,9 @@ def cumulative_regret(trend: pd.DataFrame, summary: pd.DataFrame, facts: Simulat
     return Chart(
         "Regret: clicks lost against always playing the best choice",
         f"{least} loses {count(final[least])} clicks in {count(facts.decisions)} decisions, the fewest; "
-        f"{most} loses {count(final[most])}.",
+        f"{most} loses {count(final[most])}."
+        if final[most] > 0
+        else "No policy loses a click: every choice is the best one.",
         layout([total, speed]),
         f"{_BANDS} of {' and '.join(leaders)}. A policy that has learnt loses next to nothing per decision.",
         policy_colours(summary["policy"]),

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armlift.bandits.best_draw import (
-    BestDrawTable,
     add_reward,
     best_draw,
     empty_table,

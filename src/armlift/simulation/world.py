@@ -12,6 +12,9 @@ from armlift.errors import ParameterError
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+#: Users without a history, and thirds of the others by its length.
+SEGMENTS = ("new", "light", "medium", "heavy")
+
 
 @dataclass(frozen=True)
 class World:
@@ -49,13 +52,22 @@ class World:
         """Index of the arm with the highest true click rate; the lowest index among equals."""
         return int(np.argmax(np.round(self.means, 12)))
 
+    @property
+    def users_with_history(self) -> float:
+        """Share of the users whose history trained the arms; 1 in a world that has no history."""
+        return float((self.segments != SEGMENTS[0]).mean())
+
     def segment_rates(self) -> dict[str, tuple[float, Floats]]:
         """Share of the decisions and true click rate by arm (K,) for `all` and for each segment."""
         rates = {"all": (1.0, self.means)}
-        for segment in dict.fromkeys(self.segments.tolist()):
+        for segment in sorted(set(self.segments.tolist()), key=_segment_order):
             shares = np.where(self.segments == segment, self.arrival_shares, 0.0)
             rates[segment] = (float(shares.sum()), shares @ self.click_probability / shares.sum())
         return rates
+
+
+def _segment_order(segment: str) -> tuple[int, str]:
+    return (SEGMENTS.index(segment) if segment in SEGMENTS else len(SEGMENTS), segment)
 
 
 def bernoulli_world(means: list[float] | Floats, arms: tuple[str, ...] | None = None) -> World:

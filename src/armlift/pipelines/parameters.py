@@ -1,0 +1,106 @@
+"""The parameters of all pipelines, checked before any node runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataParameters(_Parameters):
+    """Which ratings are read.
+
+    Attributes:
+        source: `sample`, or the name of a MovieLens set such as `ml-latest-small`.
+        path: Its archive or folder; null for the sample.
+        on_bad_rows: `raise` stops at rows that break the schema; `drop` moves them to `rejects`.
+        seed: Seed of the sample.
+    """
+
+    source: str
+    path: Path | None = None
+    on_bad_rows: Literal["raise", "drop"] = "raise"
+    seed: Seed = 0
+
+
+class TrainingParameters(_Parameters):
+    """Which recommenders become arms.
+
+    Attributes:
+        recommenders: Hyper-parameters by name; the order is that of the arms, the first is the control.
+        slate_size: Items in a slate.
+        seed: Seed of the fits.
+    """
+
+    recommenders: dict[str, dict[str, Any]] = Field(min_length=2)
+    slate_size: Count = 10
+    seed: Seed = 0
+
+
+class WorldParameters(_Parameters):
+    """The truth that policies are played against.
+
+    Attributes:
+        kind: `movielens`, `aa` (all arms equal) or `bernoulli` (given means).
+        means: True click rates of the `bernoulli` world.
+        training_share: Earlier share of a user's ratings that trains the arms.
+        withheld_share: Share of users withheld whole, who arrive as new.
+        click_rate: Clicks per decision of the uniform mixture of arms.
+        taste_weight: How strongly taste decides about a click.
+        examination_decay: How fast attention falls with position.
+        seed: Seed of split and tastes.
+    """
+
+    kind: Literal["movielens", "aa", "bernoulli"] = "movielens"
+    means: list[Annotated[float, Field(ge=0.0, le=1.0)]] = Field(min_length=2)
+    training_share: Share = 0.6
+    withheld_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    click_rate: Share = 0.1
+    taste_weight: Annotated[float, Field(ge=0.0)] = 0.5
+    examination_decay: Annotated[float, Field(ge=0.0)] = 0.7
+    seed: Seed = 0
+
+
+class SimulationParameters(_Parameters):
+    """How the policies are played.
+
+    Attributes:
+        horizon: Decisions in each replicate.
+        replicates: Replicates of each policy.
+        batch_size: Rewards arrive after each batch of so many decisions.
+        checkpoints: Points of each trend.
+        decisions_per_day: Speed of the virtual clock.
+        workers: Threads; null for all cores. The result does not depend on it.
+        seed: Seed of users, answers and policies.
+    """
+
+    horizon: Count = 20_000
+    replicates: Count = 200
+    batch_size: Count = 100
+    checkpoints: Count = 200
+    decisions_per_day: Annotated[float, Field(gt=0.0)] = 2_000.0
+    workers: Count | None = None
+    seed: Seed = 0
+
+
+class PolicyParameters(_Parameters):
+    """Which policies are played, and what they share.
+
+    Attributes:
+        floor: Exploration floor by arm, of all but the fixed split.
+        min_pulls: Decisions every arm gets before it is judged.
+        play: Parameters by policy id; `fixed` is what the others are compared with.
+    """
+
+    floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    min_pulls: Annotated[int, Field(ge=0)] = 0
+    play: dict[str, dict[str, Any]] = Field(min_length=1)

@@ -1,0 +1,63 @@
+"""Nodes of the training pipeline."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+
+import pandas as pd
+
+from armlift.pipelines.parameters import TrainingParameters, WorldParameters
+from armlift.recommenders import Recommender, create_recommender
+
+logger = logging.getLogger(__name__)
+
+
+def split_by_user(
+    ratings: pd.DataFrame, world: WorldParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Split each user's ratings by time: the earlier part trains the arms, the later part is the world's."""
+    from armlift.datasets import world_split
+
+    split = world_split(
+        ratings,
+        training_share=world.training_share,
+        withheld_share=world.withheld_share,
+        seed=world.seed,
+    )
+    return split.history, split.future, pd.DataFrame({"user_id": split.withheld_users})
+
+
+def train_recommenders(
+    history: pd.DataFrame, items: pd.DataFrame, training: TrainingParameters
+) -> dict[str, Recommender]:
+    """Fit every recommender on the history."""
+    fitted = {}
+    for name, parameters in training.recommenders.items():
+        started = perf_counter()
+        fitted[name] = create_recommender(name, **parameters).fit(history, items, seed=training.seed)
+        logger.info("%8.1f s  fitted %s", perf_counter() - started, name)
+    return fitted
+
+
+def serve_slates(
+    recommenders: dict[str, Recommender],
+    history: pd.DataFrame,
+    future: pd.DataFrame,
+    training: TrainingParameters,
+) -> pd.DataFrame:
+    """Ask each recommender for a slate of unseen items for every user who will arrive, known or new."""
+    users = future["user_id"].drop_duplicates().sort_values().to_numpy()
+    slates = []
+    for arm in training.recommenders:
+        slate = recommenders[arm].recommend(users, training.slate_size, history)
+        slates.append(slate.assign(arm=arm))
+    columns = ["arm", "user_id", "position", "item_id", "score"]
+    return pd.concat(slates, ignore_index=True)[columns]
+
+
+def log_recommenders(mlflow_run_id: str, recommenders: dict[str, Recommender], history: pd.DataFrame) -> None:
+    """Log each recommender to MLflow as a pyfunc model."""
+    from armlift import tracking
+
+    tracking.log_recommenders(mlflow_run_id, recommenders, history)
