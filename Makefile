@@ -35,7 +35,7 @@ install: $(VENV)/.dev ## install everything a developer needs, compile the kerne
 		$(BIN)/pre-commit install || echo "==> the commit hooks are not set up: see the line above"; fi
 
 simulate: $(VENV)/.core ## compare A/B tests with bandits on the embedded sample
-	@$(BIN)/kedro run --pipeline=simulate $(ARGS)
+	@$(BIN)/kedro run --pipelines=simulate $(ARGS)
 
 test: $(VENV)/.dev ## run the tests, all but the slow ones
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)

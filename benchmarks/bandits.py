@@ -23,8 +23,8 @@ CORES = 2
 #: Replicates in one run, by batch size. The fastest peer plays as many as armlift; the others fewer, so that
 #: no run takes much longer than ten seconds.
 REPLICATES = {
-    1: {"armlift": 120, "obp": 120, "smpybandits": 20, "mabwiser": 4, "pybandits": 4},
-    100: {"armlift": 120, "obp": 40, "smpybandits": 20, "mabwiser": 120, "pybandits": 8},
+    1: {"armlift": 120, "obp": 120, "smpybandits": 40, "mabwiser": 4, "pybandits": 4},
+    100: {"armlift": 120, "obp": 40, "smpybandits": 40, "mabwiser": 120, "pybandits": 8},
 }
 
 

@@ -66,6 +66,15 @@ def uniform(stream: NDArray[np.uint64]) -> float:
     return (float(next_word(stream) >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
+@jit
+def uniforms(stream: NDArray[np.uint64], out: NDArray[np.float64]) -> None:
+    """Fill `out` with what as many calls of `uniform` would return."""
+    base = stream[0] + _GOLDEN
+    for i in range(out.shape[0]):
+        out[i] = (float(mix(base + _GOLDEN * np.uint64(i)) >> np.uint64(12)) + 0.5) * 2.0**-52
+    stream[0] += _GOLDEN * np.uint64(out.shape[0])
+
+
 def _ziggurat() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Right edges and densities of the 256 layers (Marsaglia and Tsang, 2000)."""
     edges = np.empty(_LAYERS + 1)

@@ -28,6 +28,8 @@ def kl_ucb_index(mean: float, n: float, t: float) -> float:
     pinsker = mean + math.sqrt(0.5 * budget)
     near_one = -math.expm1((negative_entropy - budget) / (1.0 - mean))
     q = min(pinsker, near_one)
+    if q >= 1.0:  # the root is nearer to 1 than any smaller number
+        return 1.0
     for _ in range(50):
         excess = negative_entropy - mean * math.log(q) - (1.0 - mean) * math.log1p(-q) - budget
         step = excess * q * (1.0 - q) / (q - mean)

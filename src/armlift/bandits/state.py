@@ -36,7 +36,7 @@ class BanditState:
     @property
     def n_arms(self) -> int:
         """Number of arms K."""
-        return self.n.shape[1]
+        return int(self.n.shape[1])
 
     @property
     def pulls(self) -> Integers:

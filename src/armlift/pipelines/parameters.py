@@ -104,3 +104,10 @@ class PolicyParameters(_Parameters):
     floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
     min_pulls: Annotated[int, Field(ge=0)] = 0
     play: dict[str, dict[str, Any]] = Field(min_length=1)
+
+    def of_each_policy(self) -> dict[str, dict[str, Any]]:
+        """All parameters by policy id; floor and first turns are not the fixed split's."""
+        shared = {"floor": self.floor, "min_pulls": self.min_pulls}
+        return {
+            policy_id: own if policy_id == "fixed" else shared | own for policy_id, own in self.play.items()
+        }

@@ -67,7 +67,7 @@ def run_bernoulli(
     )
     pulls = run.pulls[:, -1].astype(np.int64)
     return BernoulliResult(
-        cumulative_regret=pulls @ (world.means.max() - world.means),
+        cumulative_regret=pulls @ world.gaps,
         cumulative_reward=run.rewards[:, -1].sum(axis=1).astype(float),
         pulls=pulls,
     )

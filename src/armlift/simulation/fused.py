@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armlift.bandits.best_draw import (
+    BestDrawTable,
     add_reward,
     best_draw,
     empty_table,
     is_worn,
     place_pivots,
 )
-from armlift.bandits.draws import beta, gamma_scale, name_code, normal, stream_key, uniform, uniform_at
+from armlift.bandits.draws import (
+    beta,
+    gamma_scale,
+    name_code,
+    normal,
+    stream_key,
+    uniform,
+    uniform_at,
+    uniforms,
+)
 from armlift.bandits.kernels import kl_ucb_index, ucb1_index
 from armlift.bandits.policy import (
     BETA_THOMPSON,
@@ -31,13 +41,15 @@ from armlift.bandits.policy import (
     UCB1_INDEX,
     Rule,
 )
+from armlift.bandits.win_table import WinTable, empty_win_table, win_probabilities
 from armlift.jit import jit, jit_allocating
 from armlift.simulation.world import Floats, Integers
 
 USERS = name_code("users")
 OUTCOMES = name_code("outcomes")
-#: Batches in which a table for one frozen posterior pays, when every reward moves all posteriors.
-_LONG_BATCH = 30
+#: Batches in which computing one allocation is cheaper than choosing arm by arm, and the same for policies
+#: that forget, whose choices cost more because every reward moves all posteriors.
+_LONG_BATCH, _LONG_BATCH_FORGETTING = 16, 6
 
 
 class Odds(NamedTuple):
@@ -184,6 +196,183 @@ def _largest_beta(stream: NDArray[np.uint64], a: Floats, b: Floats) -> int:
     return best
 
 
+class _Room(NamedTuple):
+    """Arrays of one replicate at a time; K arms, batches of B decisions.
+
+    Attributes:
+        arms: Chosen arm by decision of the batch, shape (B,).
+        users: Index of the user, shape (B,).
+        draws: Uniform behind the answer, shape (B,).
+        answers: Reward, shape (B,).
+        weights: Choice probabilities by arm, shape (K,).
+        edges: Their cumulative sums with the floor, shape (K,).
+        n: Weight of the rewards that the policy remembers, shape (K,).
+        total: Their weighted sum, shape (K,).
+        ring: The window's (n, total) by arm and bucket, shape (2, K, buckets).
+        observed: Rewards that arrived, shape (K,).
+        pulls: Decisions, shape (K,).
+        rewards: Sum of rewards, whether they arrived or not, shape (K,).
+    """
+
+    arms: Integers
+    users: Integers
+    draws: Floats
+    answers: Integers
+    weights: Floats
+    edges: Floats
+    n: Floats
+    total: Floats
+    ring: Integers
+    observed: Integers
+    pulls: Integers
+    rewards: Integers
+
+
+@jit
+def _spread_out(rule: Rule, weights: Floats, edges: Floats) -> None:
+    """Cumulative choice probabilities of the arms, floor included."""
+    edge, scale = 0.0, 1.0 - weights.shape[0] * rule.floor
+    for k in range(weights.shape[0]):
+        edge += rule.floor + scale * weights[k]
+        edges[k] = edge
+
+
+@jit
+def _choose_all(stream: NDArray[np.uint64], edges: Floats, arms: Integers, draws: Floats) -> None:
+    """Draw an arm for each decision of a stretch; `draws` is room for its random numbers."""
+    uniforms(stream, draws)
+    for i in range(arms.shape[0]):
+        arms[i] = 0
+    for k in range(edges.shape[0] - 1):
+        edge = edges[k]
+        for i in range(arms.shape[0]):
+            arms[i] += draws[i] >= edge
+
+
+@jit
+def _draw_all(key: np.uint64, start: int, n_arms: int, arms: Integers, draws: Floats) -> None:
+    """The uniforms behind the answers of a stretch that starts at decision `start`."""
+    for i in range(arms.shape[0]):
+        draws[i] = uniform_at(key, (start + i) * n_arms + arms[i])
+
+
+@jit
+def _believe_normal(rule: Rule, n: Floats, total: Floats, mean: Floats, sd: Floats) -> None:
+    """Means and standard deviations of the Normal posteriors; rewards are 0 or 1, their own squares."""
+    for k in range(n.shape[0]):
+        weight = rule.prior[1] + n[k]
+        mean[k] = (rule.prior[0] * rule.prior[1] + total[k]) / weight
+        scatter = total[k] + rule.prior[1] * rule.prior[0] ** 2 - weight * mean[k] ** 2
+        sd[k] = np.sqrt((1.0 + max(scatter, 0.0)) / (1.0 + n[k]) / weight)
+
+
+@jit
+def _play_replicate(
+    rule: Rule,
+    odds: Odds,
+    horizon: int,
+    batch_size: int,
+    checkpoints: Integers,
+    stream: NDArray[np.uint64],
+    users: np.uint64,
+    outcomes: np.uint64,
+    room: _Room,
+    table: BestDrawTable,
+    wins: WinTable,
+    pulls_at: NDArray[np.int32],
+    rewards_at: NDArray[np.int32],
+    trace: Trace,
+) -> None:
+    """One replicate; see `play`."""
+    n_arms, n, total, pulls, rewards = room.n.shape[0], room.n, room.total, room.pulls, room.rewards
+    forgets = rule.discount < 1.0 or rule.buckets > 0
+    thompson, normals = rule.family == BETA_THOMPSON, rule.family == NORMAL_THOMPSON
+    exact = min(rule.prior) >= 1.0 or not thompson  # whether the tables hold for the prior
+    long_batch = _LONG_BATCH_FORGETTING if forgets else _LONG_BATCH
+    frozen = exact and not normals and batch_size >= long_batch
+    tabled = thompson and exact and not forgets and not frozen
+    a, b = table.a, table.b  # Beta parameters, or the Normal's means and standard deviations
+    checkpoint, greedy = 0, 0
+    unplayed, due = n_arms, n_arms if rule.first_pulls > 0 else 0
+
+    for first in range(0, horizon, batch_size):
+        last = min(first + batch_size, horizon)
+        if trace.arms.shape[0] > 0:
+            for k in range(n_arms):
+                version = first // batch_size
+                trace.n[version, k], trace.total[version, k] = n[k], total[k]
+                trace.observed[version, k] = room.observed[k]
+        if thompson:
+            if not tabled or first == 0:
+                for k in range(n_arms):
+                    a[k], b[k] = rule.prior[0] + total[k], rule.prior[1] + max(n[k] - total[k], 0.0)
+            if frozen:
+                win_probabilities(wins, a, b, room.weights)
+            elif tabled and (first == 0 or is_worn(table)):
+                place_pivots(table)
+        elif normals:
+            _believe_normal(rule, n, total, a, b)
+        elif rule.family == SOFTMAX:
+            _boltzmann(n, total, room.observed, rule.rate, room.weights)
+        elif rule.family != FIXED:
+            greedy = _highest(rule.family, n, total, room.observed, first)
+            for k in range(n_arms):
+                room.weights[k] = rule.rate / n_arms + (1.0 - rule.rate) * (k == greedy)
+        if frozen:
+            _spread_out(rule, room.weights, room.edges)
+
+        start = first
+        while start < last:
+            place, stop = start - first, start + 1
+            if frozen and due == 0 and (unplayed == 0 or rule.family != EPSILON_GREEDY):
+                stop = min(last, checkpoints[checkpoint])
+                arms, draws = room.arms[place : stop - first], room.draws[place : stop - first]
+                _choose_all(stream, room.edges, arms, draws)
+                _draw_all(outcomes, start, n_arms, arms, draws)
+            else:
+                if rule.floor > 0.0 and uniform(stream) < n_arms * rule.floor:
+                    arm = int(uniform(stream) * n_arms)
+                elif due > 0:
+                    arm = _fewest(pulls)
+                elif thompson:
+                    arm = best_draw(stream, table) if tabled else _largest_beta(stream, a, b)
+                elif normals:
+                    arm = _largest_normal(stream, a, b)
+                elif rule.family == EPSILON_GREEDY and unplayed > 0:
+                    arm = int(uniform(stream) * n_arms) if uniform(stream) < rule.rate else _fewest(pulls)
+                else:
+                    arm = _drawn(stream, room.weights)
+                room.arms[place], room.draws[place] = arm, uniform_at(outcomes, start * n_arms + arm)
+            for i in range(place, stop - first):
+                arm, user = room.arms[i], arriving_user(users, first + i, odds.keep, odds.other)
+                reward = 1 if room.draws[i] < odds.click_probability[user, arm] else 0
+                room.users[i], room.answers[i] = user, reward
+                rewards[arm] += reward
+                unplayed -= pulls[arm] == 0
+                pulls[arm] += 1
+                due -= pulls[arm] == rule.first_pulls
+            start = stop
+            if stop == checkpoints[checkpoint]:
+                for k in range(n_arms):
+                    pulls_at[checkpoint, k], rewards_at[checkpoint, k] = pulls[k], rewards[k]
+                checkpoint += 1
+
+        if trace.arms.shape[0] > 0:
+            for i in range(last - first):
+                trace.arms[first + i], trace.users[first + i] = room.arms[i], room.users[i]
+                trace.draws[first + i] = room.draws[i]
+        if forgets or tabled:
+            for i in range(last - first):
+                if tabled:
+                    add_reward(table, room.arms[i], room.answers[i] == 1)
+                else:
+                    _absorb(rule, room.arms[i], room.answers[i], first + i, n, total, room.ring)
+        for k in range(n_arms):
+            room.observed[k] = pulls[k]
+            if not forgets:
+                n[k], total[k] = pulls[k], rewards[k]
+
+
 @jit_allocating
 def play(
     rule: Rule,
@@ -213,88 +402,40 @@ def play(
         rewards_at: Receives cumulative rewards, shape (R, C, K).
         trace: Receives the decisions of replicate 0.
     """
-    n_arms = odds.click_probability.shape[1]
-    stream = np.empty(1, dtype=np.uint64)
-    table, weights = empty_table(n_arms), rule.weights.copy()
-    a, b = table.a, table.b  # Beta parameters, or the Normal's means and standard deviations
-    late_arms, late_rewards = np.empty(batch_size, dtype=np.int64), np.empty(batch_size, dtype=np.int64)
-    forgets = rule.discount < 1.0 or rule.buckets > 0
-    thompson = rule.family == BETA_THOMPSON
-    tabled = thompson and min(rule.prior) >= 1.0 and (not forgets or batch_size >= _LONG_BATCH)
-
+    n_arms, size = odds.click_probability.shape[1], min(batch_size, horizon)
+    stream, table, wins = np.empty(1, dtype=np.uint64), empty_table(n_arms), empty_win_table(n_arms)
+    nothing = np.zeros(0, dtype=np.int64)
+    untraced = Trace(nothing, nothing, trace.draws, trace.propensities, trace.n, trace.total, trace.observed)
     for row in range(replicates.shape[0]):
         replicate = replicates[row]
+        room = _Room(
+            np.zeros(size, dtype=np.int64),
+            np.zeros(size, dtype=np.int64),
+            np.zeros(size),
+            np.zeros(size, dtype=np.int64),
+            rule.weights.copy(),
+            np.zeros(n_arms),
+            np.zeros(n_arms),
+            np.zeros(n_arms),
+            np.zeros((2, n_arms, max(rule.buckets, 1)), dtype=np.int64),
+            np.zeros(n_arms, dtype=np.int64),
+            np.zeros(n_arms, dtype=np.int64),
+            np.zeros(n_arms, dtype=np.int64),
+        )
         stream[0] = stream_key(seed, policy_code, replicate)
-        users, outcomes = stream_key(seed, USERS, replicate), stream_key(seed, OUTCOMES, replicate)
-        n, total, observed = np.zeros(n_arms), np.zeros(n_arms), np.zeros(n_arms, dtype=np.int64)
-        pulls, rewards = np.zeros(n_arms, dtype=np.int64), np.zeros(n_arms, dtype=np.int64)
-        ring = np.zeros((2, n_arms, max(rule.buckets, 1)), dtype=np.int64)
-        traced = replicate == 0 and trace.arms.shape[0] > 0
-        time, waiting, checkpoint, greedy = 0, 0, 0, 0
-        unplayed, due = n_arms, n_arms if rule.first_pulls > 0 else 0
-
-        for t in range(horizon):
-            if waiting == batch_size or t == 0:
-                for i in range(waiting):
-                    arm = late_arms[i]
-                    _absorb(rule, arm, late_rewards[i], time, n, total, ring)
-                    if tabled and not forgets:
-                        add_reward(table, arm, late_rewards[i] == 1)
-                    observed[arm] += 1
-                    time += 1
-                waiting = 0
-                if traced:
-                    trace.n[t // batch_size, :] = n
-                    trace.total[t // batch_size, :] = total
-                    trace.observed[t // batch_size, :] = observed
-                if thompson:
-                    if forgets or not tabled or t == 0:
-                        for k in range(n_arms):
-                            a[k], b[k] = rule.prior[0] + total[k], rule.prior[1] + max(n[k] - total[k], 0.0)
-                    if tabled and (forgets or t == 0 or is_worn(table)):
-                        place_pivots(table)
-                elif rule.family == NORMAL_THOMPSON:
-                    for k in range(n_arms):  # rewards are 0 or 1, so their squares sum to `total`
-                        weight = rule.prior[1] + n[k]
-                        a[k] = (rule.prior[0] * rule.prior[1] + total[k]) / weight
-                        scatter = total[k] + rule.prior[1] * rule.prior[0] ** 2 - weight * a[k] ** 2
-                        b[k] = np.sqrt((1.0 + max(scatter, 0.0)) / (1.0 + n[k]) / weight)
-                elif rule.family == SOFTMAX:
-                    _boltzmann(n, total, observed, rule.rate, weights)
-                elif rule.family != FIXED:
-                    greedy = _highest(rule.family, n, total, observed, time)
-
-            if rule.floor > 0.0 and uniform(stream) < n_arms * rule.floor:
-                arm = int(uniform(stream) * n_arms)
-            elif due > 0:
-                arm = _fewest(pulls)
-            elif thompson:
-                arm = best_draw(stream, table) if tabled else _largest_beta(stream, a, b)
-            elif rule.family == NORMAL_THOMPSON:
-                arm = _largest_normal(stream, a, b)
-            elif rule.family == EPSILON_GREEDY:
-                if uniform(stream) < rule.rate:
-                    arm = int(uniform(stream) * n_arms)
-                else:
-                    arm = _fewest(pulls) if unplayed > 0 else greedy
-            elif rule.family == FIXED or rule.family == SOFTMAX:
-                arm = _drawn(stream, weights)
-            else:
-                arm = greedy
-
-            user = arriving_user(users, t, odds.keep, odds.other)
-            draw = uniform_at(outcomes, t * n_arms + arm)
-            reward = 1 if draw < odds.click_probability[user, arm] else 0
-            late_arms[waiting], late_rewards[waiting] = arm, reward
-            waiting += 1
-            unplayed -= pulls[arm] == 0
-            pulls[arm] += 1
-            due -= pulls[arm] == rule.first_pulls
-            rewards[arm] += reward
-            if traced:
-                trace.arms[t], trace.users[t], trace.draws[t] = arm, user, draw
-            if t + 1 == checkpoints[checkpoint]:
-                for k in range(n_arms):
-                    pulls_at[row, checkpoint, k] = pulls[k]
-                    rewards_at[row, checkpoint, k] = rewards[k]
-                checkpoint += 1
+        _play_replicate(
+            rule,
+            odds,
+            horizon,
+            batch_size,
+            checkpoints,
+            stream,
+            stream_key(seed, USERS, replicate),
+            stream_key(seed, OUTCOMES, replicate),
+            room,
+            table,
+            wins,
+            pulls_at[row],
+            rewards_at[row],
+            trace if replicate == 0 else untraced,
+        )

@@ -107,7 +107,8 @@ def simulate(
         replicates: Number of replicates R.
         seed: Seed of all random streams, 0 or more.
         batch_size: Rewards arrive after each batch of so many decisions.
-        checkpoints: Number of equally spaced points at which sums are kept; the last is the horizon.
+        checkpoints: Number of equally spaced points at which sums are kept, at most one for each decision;
+            the last is the horizon.
         workers: Threads; all cores when None. The result does not depend on it.
         traced: Keep every decision of replicate 0.
 
@@ -126,7 +127,8 @@ def simulate(
             raise ParameterError(name, value, f"{name} >= {least}", "Choose a larger number.")
     n_arms = len(world.arms)
     policy.check_arms(n_arms)
-    decisions = np.unique(np.linspace(0, horizon, checkpoints + 1).round().astype(np.int64)[1:])
+    points = np.linspace(0, horizon, min(checkpoints, horizon) + 1)
+    decisions = points[1:].round().astype(np.int64)
     shape = (replicates, len(decisions), n_arms)
     pulls, rewards = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int32)
     trace = _empty_trace(horizon if traced else 0, batch_size, n_arms)
@@ -182,14 +184,15 @@ def _propensities(
 ) -> Floats:
     """Choice probability of each decision, from the allocation of its batch.
 
-    While arms take their first turns the allocation changes inside a batch with the pending decisions, so
-    those decisions get a state of their own.
+    Up to the batch in which arms end their first turns the allocation changes inside a batch with the
+    pending decisions, so those decisions get a state of their own.
     """
     chosen = np.eye(states.n_arms, dtype=np.int64)[arms]
     pulls = chosen.cumsum(axis=0) - chosen
     turns = int((pulls.min(axis=1) < max(rule.first_pulls, 1)).sum())
     of_batch = np.take_along_axis(policy.allocation(states)[batches], arms[:, None], axis=1)[:, 0]
     if turns:
+        turns = int(np.searchsorted(batches, batches[turns - 1], side="right"))
         early = batches[:turns]
         own = BanditState(
             n=states.n[early],

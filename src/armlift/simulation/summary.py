@@ -27,10 +27,9 @@ def policy_summary(policies: Sequence[Policy], runs: Sequence[PolicyRun], world:
     and in an A/A world, which has no best arm).
     """
     totals = {run.policy_id: run.rewards[:, -1].sum(axis=1).astype(float) for run in runs}
-    gaps = world.means[world.best_arm] - world.means
     rows = []
     for policy, run in zip(policies, runs, strict=True):
-        reward, regret = totals[run.policy_id], run.pulls[:, -1] @ gaps
+        reward, regret = totals[run.policy_id], run.pulls[:, -1] @ world.gaps
         lift = paired_lift(reward, totals[_BASELINE]) if _BASELINE in totals else (np.nan,) * 3
         rows.append(
             {
@@ -53,7 +52,7 @@ def policy_summary(policies: Sequence[Policy], runs: Sequence[PolicyRun], world:
 
 
 def _decisions_to_best(policy: Policy, run: PolicyRun, world: World) -> float:
-    if np.ptp(world.means) < 1e-12:
+    if not world.gaps.any():
         return np.nan
     since = np.diff(run.pulls, axis=1, prepend=0)
     share = (since[:, :, world.best_arm] / since.sum(axis=2)).mean(axis=0)

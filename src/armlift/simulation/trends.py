@@ -47,11 +47,10 @@ def policy_trend(runs: Sequence[PolicyRun], world: World) -> pd.DataFrame:
 
     Regret is pseudo-regret against the arm with the highest true click rate over all decisions.
     """
-    gaps = world.means[world.best_arm] - world.means
     tables = []
     for run in runs:
         reward = run.rewards.sum(axis=2).astype(float)
-        regret = run.pulls @ gaps
+        regret = run.pulls @ world.gaps
         series = {
             "ctr": reward / run.decisions,
             "cumulative_reward": reward,

@@ -48,9 +48,15 @@ class World:
         return rates
 
     @property
+    def gaps(self) -> Floats:
+        """What a decision for each arm loses against the best arm, in clicks, shape (K,); 0 for equals."""
+        gaps = self.means.max() - self.means
+        return np.where(gaps < 1e-12, 0.0, gaps)
+
+    @property
     def best_arm(self) -> int:
         """Index of the arm with the highest true click rate; the lowest index among equals."""
-        return int(np.argmax(np.round(self.means, 12)))
+        return int(np.argmin(self.gaps))
 
     @property
     def users_with_history(self) -> float:

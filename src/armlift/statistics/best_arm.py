@@ -27,6 +27,8 @@ _MAX_PANELS = 4096
 _NEGLIGIBLE = -28.0
 #: Widest panel in standard deviations of the narrowest arm that varies in it.
 _PANEL_WIDTH = 2.0
+#: Widest panel where a Beta's log density bends, which it does within a few units however wide it is.
+_BEND_WIDTH = 3.0
 
 
 def _collocation(nodes: int) -> tuple[Floats, Floats, Floats]:
@@ -103,6 +105,9 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
         upper[k] = _limit(is_beta, first[k], second[k], centre, spread[k], 1.0)
         log_norms[k] = _log_norm(is_beta, first[k], second[k])
     low, high = lower.max(), upper.max()  # below `low` one arm is surely above: nothing is best there
+    # Between these logits b log(1 - x) and a log(x) bend; further out the log densities are straight lines.
+    bend_low = -math.log(max(second.max(), 1.0)) if is_beta else 0.0
+    bend_high = math.log(max(first.max(), 1.0)) if is_beta else 0.0
 
     starts, widths = np.empty(_MAX_PANELS), np.empty(_MAX_PANELS)
     stack_start, stack_width = np.empty(128), np.empty(128)
@@ -114,7 +119,10 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
         for k in range(n_arms):
             if lower[k] < start + width and upper[k] > start:
                 narrowest = min(narrowest, spread[k])
-        if width > _PANEL_WIDTH * narrowest and n_panels + depth + 2 < _MAX_PANELS and depth < 126:
+        widest = _PANEL_WIDTH * narrowest
+        if is_beta:
+            widest = min(widest, _BEND_WIDTH + max(start - bend_high, bend_low - start - width, 0.0))
+        if width > widest and n_panels + depth + 2 < _MAX_PANELS and depth < 126:
             half = 0.5 * width
             stack_start[depth], stack_width[depth] = start + half, half
             stack_start[depth + 1], stack_width[depth + 1] = start, half

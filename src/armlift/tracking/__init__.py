@@ -4,10 +4,12 @@ import os
 
 # Nobody is told of a run; MLflow asks when it is imported, which is later, inside functions.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A bar for each of a model's three small files says less than the one line of the node.
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from armlift.tracking.artifacts import log_images, log_pages, log_summary
 from armlift.tracking.client import active_run_id, kill_open_run
-from armlift.tracking.policies import log_policy_runs
+from armlift.tracking.policies import log_policy_runs, log_verdict
 from armlift.tracking.provenance import (
     flatten_parameters,
     log_data_snapshot,
@@ -30,4 +32,5 @@ __all__ = [
     "log_recommenders",
     "log_run_parameters",
     "log_summary",
+    "log_verdict",
 ]

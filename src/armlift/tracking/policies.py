@@ -58,6 +58,26 @@ def log_policy_runs(
                 log_batches(client, child, parameters=parameters.get(str(policy)), metrics=metrics)
 
 
+def log_verdict(run_id: str, summary: pd.DataFrame, best: str | None, words: str) -> None:
+    """Log what came of a simulation to its own run: the best policy's final values, and a note in words.
+
+    Args:
+        run_id: Run of the simulation.
+        summary: Table `policy_summary`.
+        best: Id of the policy that the verdict is about; None when there is no bandit.
+        words: The verdict.
+
+    Raises:
+        TrackingError: The store cannot be used.
+    """
+    with tracking_client() as client:
+        client.set_tag(run_id, "mlflow.note.content", words)
+        if best is not None:
+            client.set_tag(run_id, "best_policy", best)
+            final = summary.set_index("policy").loc[best]
+            log_batches(client, run_id, metrics=list(_final_metrics(final.add_prefix("best/"), step=0)))
+
+
 def _curve_metrics(curves: pd.DataFrame) -> Iterator[Metric]:
     """One metric a column, one step a row; the index is the step."""
     curves = curves.sort_index()

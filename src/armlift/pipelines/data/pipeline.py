@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from armlift.pipelines.data import nodes
+from armlift.pipelines.described import described
 
 
 def create_pipeline() -> Pipeline:
     """Source files, or the generated sample -> checked tables and their content hash."""
     return Pipeline(
         [
-            node(
+            described(
                 nodes.read_data,
                 inputs="params:data",
                 outputs=["ratings", "items", "users", "rejects"],
-                name="read_data",
             ),
-            node(
+            described(
                 nodes.describe_data,
                 inputs=["ratings", "items", "users", "rejects", "params:data"],
                 outputs="data_snapshot",
-                name="describe_data",
             ),
         ],
         tags="data",

@@ -47,7 +47,14 @@ def build_world(
         "click_rate": float(truth.means.mean()),
         "best_arm": truth.arms[truth.best_arm],
     }
-    logger.info("world %s: %s", truth.kind, ", ".join(f"{k} {v}" for k, v in facts.items() if k != "kind"))
+    logger.info(
+        "world %s: %d users, %.0f %% of them with a history; best arm %s; mean click rate of the arms %.4f",
+        truth.kind,
+        len(truth.user_ids),
+        100.0 * truth.users_with_history,
+        truth.arms[truth.best_arm],
+        truth.means.mean(),
+    )
     return truth, arm_click_rates(truth), facts
 
 
@@ -55,10 +62,16 @@ def play_policies(
     world: World, simulation: SimulationParameters, policies: PolicyParameters
 ) -> dict[str, PolicyRun]:
     """Play every policy against the world; replicate 0 keeps every decision."""
+    from armlift.simulation.warmup import compile_kernels
+
     runs = {}
     played = _create_policies(policies)
     for policy in played:  # before the first minute is spent, not after
         policy.check_arms(len(world.arms))
+    started = perf_counter()
+    logger.info("loading the simulation kernels; the first time they are compiled, in about half a minute")
+    compile_kernels()
+    logger.info("%8.1f s  kernels ready", perf_counter() - started)
     for policy in played:
         started = perf_counter()
         runs[policy.id] = simulate(
@@ -125,9 +138,4 @@ def tabulate(
 
 
 def _create_policies(policies: PolicyParameters) -> list[Policy]:
-    """The policies in their order; the floor and the first turns are not the fixed split's."""
-    shared = {"floor": policies.floor, "min_pulls": policies.min_pulls}
-    return [
-        create_policy(policy_id, **(({} if policy_id == "fixed" else shared) | parameters))
-        for policy_id, parameters in policies.play.items()
-    ]
+    return [create_policy(policy_id, **own) for policy_id, own in policies.of_each_policy().items()]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
+from armlift.pipelines.described import described
 from armlift.pipelines.simulation import nodes, outputs
 
 TABLES = ["policy_trend", "traffic_share", "posterior_snapshots", "cusum", "policy_summary"]
@@ -13,51 +14,48 @@ def create_pipeline() -> Pipeline:
     """Slates and unseen ratings -> world -> policies x replicates -> events, tables, figures, MLflow."""
     return Pipeline(
         [
-            node(
+            described(
                 nodes.build_world,
                 inputs=["history", "future", "withheld_users", "items", "slates", "params:world"],
                 outputs=["world", "arm_click_rates", "world_facts"],
-                name="build_world",
             ),
-            node(
+            described(
                 nodes.play_policies,
                 inputs=["world", "params:simulation", "params:policies"],
                 outputs="policy_runs",
-                name="play_policies",
             ),
-            node(
+            described(
                 nodes.write_events,
                 inputs=["policy_runs", "world", "future", "params:simulation"],
                 outputs=["decisions", "events"],
-                name="write_events",
             ),
-            node(
+            described(
                 nodes.tabulate,
                 inputs=["policy_runs", "world", "params:policies"],
                 outputs=TABLES,
-                name="tabulate",
             ),
-            node(
+            described(
                 outputs.draw,
                 inputs=[*TABLES, "arm_click_rates", "world_facts", "data_snapshot", "params:simulation"],
                 outputs=["figures", "figure_pages", "summary_page"],
-                name="draw",
             ),
-            node(
+            described(
                 outputs.log_simulation,
                 inputs=[
                     "mlflow_run_id",
                     "policy_trend",
                     "traffic_share",
                     "policy_summary",
+                    "arm_click_rates",
+                    "world_facts",
                     "data_snapshot",
                     "figures",
                     "figure_pages",
                     "summary_page",
+                    "params:simulation",
                     "params:policies",
                 ],
                 outputs=None,
-                name="log_simulation",
             ),
         ],
         tags="simulation",

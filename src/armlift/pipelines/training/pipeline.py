@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
+from armlift.pipelines.described import described
 from armlift.pipelines.training import nodes
 
 
@@ -11,29 +12,25 @@ def create_pipeline() -> Pipeline:
     """Ratings -> the part that trains the arms -> fitted recommenders -> slates for every user."""
     return Pipeline(
         [
-            node(
+            described(
                 nodes.split_by_user,
                 inputs=["ratings", "params:world"],
                 outputs=["history", "future", "withheld_users"],
-                name="split_by_user",
             ),
-            node(
+            described(
                 nodes.train_recommenders,
                 inputs=["history", "items", "params:training"],
                 outputs="recommenders",
-                name="train_recommenders",
             ),
-            node(
+            described(
                 nodes.serve_slates,
                 inputs=["recommenders", "history", "future", "params:training"],
                 outputs="slates",
-                name="serve_slates",
             ),
-            node(
+            described(
                 nodes.log_recommenders,
                 inputs=["mlflow_run_id", "recommenders", "history"],
                 outputs=None,
-                name="log_recommenders",
             ),
         ],
         tags="training",

@@ -1,0 +1,75 @@
+"""A tiny world, whole: sample -> split -> slates -> tastes -> clicks, and every policy played in it."""
+
+import numpy as np
+import pytest
+
+from armlift.bandits import POLICIES, Policy, create_policy
+from armlift.datasets import world_split
+from armlift.datasets.sample import generate_sample
+from armlift.pipelines.parameters import TrainingParameters
+from armlift.pipelines.training.nodes import serve_slates, train_recommenders
+from armlift.simulation import simulate
+from armlift.simulation.click_model import build_world
+from armlift.simulation.tastes import fit_tastes
+
+TRAINING = TrainingParameters(recommenders={"popularity": {}, "random": {}, "svd": {"n_epochs": 5}}, slate_size=5)
+CLICKS = {"click_rate": 0.2, "taste_weight": 0.5, "examination_decay": 0.7}
+
+
+class PlugIn(Policy):
+    """A policy of somebody else's: it has no rule for the fused loop."""
+
+    id = "plug_in"
+
+    def weights(self, state):
+        hopes = (state.total + 1.0) / (state.n + 2.0)
+        return hopes / hopes.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="session")
+def sample():
+    return generate_sample(seed=3, n_users=80, n_items=200, n_ratings=3200)
+
+
+@pytest.fixture(scope="session")
+def split(sample):
+    return world_split(sample.ratings, seed=0)
+
+
+@pytest.fixture(scope="session")
+def slates(sample, split):
+    fitted = train_recommenders(split.history, sample.items, TRAINING)
+    return serve_slates(fitted, split.history, split.future, TRAINING)
+
+
+@pytest.fixture(scope="session")
+def tastes(sample, split):
+    return fit_tastes(split.future, sample.items, seed=0)
+
+
+@pytest.fixture(scope="session")
+def world(split, slates, tastes):
+    return build_world(split, slates, tastes, **CLICKS)
+
+
+@pytest.fixture(scope="session")
+def policies():
+    """Every policy with a floor, one that is a plug-in, and two without a floor."""
+    quick = {"thompson_discounted": {"discount": 0.99}, "thompson_window": {"window": 200}}
+    floored = [
+        create_policy(name, floor=0.0 if name == "fixed" else 0.05, **quick.get(name, {})) for name in POLICIES
+    ]
+    return [*floored, PlugIn(floor=0.05)]
+
+
+@pytest.fixture(scope="session")
+def runs(policies, world):
+    return [
+        simulate(policy, world, horizon=3000, replicates=4, seed=5, batch_size=20, checkpoints=12, traced=True)
+        for policy in policies
+    ]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
