@@ -2,29 +2,15 @@
 
 import numpy as np
 import pytest
+from simulation.tiny import CLICKS, TRAINING, PlugIn
 
-from armlift.bandits import POLICIES, Policy, create_policy
+from armlift.bandits import POLICIES, create_policy
 from armlift.datasets import world_split
 from armlift.datasets.sample import generate_sample
-from armlift.pipelines.parameters import TrainingParameters
 from armlift.pipelines.training.nodes import serve_slates, train_recommenders
 from armlift.simulation import simulate
 from armlift.simulation.click_model import build_world
 from armlift.simulation.tastes import fit_tastes
-
-TRAINING = TrainingParameters(recommenders={"popularity": {}, "random": {}, "svd": {"n_epochs": 5}}, slate_size=5)
-CLICKS = {"click_rate": 0.2, "taste_weight": 0.5, "examination_decay": 0.7}
-
-
-class PlugIn(Policy):
-    """A policy of somebody else's: it has no rule for the fused loop."""
-
-    id = "plug_in"
-
-    def weights(self, state):
-        hopes = (state.total + 1.0) / (state.n + 2.0)
-        return hopes / hopes.sum(axis=1, keepdims=True)
-
 
 @pytest.fixture(scope="session")
 def sample():

@@ -4,18 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from simulation.conftest import CLICKS, TRAINING
+from simulation.tiny import CLICKS, TRAINING
 
 from armlift.datasets import WorldSplit, world_split
 from armlift.errors import ParameterError, WorldError
 from armlift.pipelines.parameters import WorldParameters
 from armlift.pipelines.simulation import nodes
-from armlift.pipelines.training.nodes import serve_slates, train_recommenders
+from armlift.pipelines.training.nodes import serve_slates, split_by_user, train_recommenders
 from armlift.simulation.click_model import ClickModel, activity_segments, build_world, calibrate
-
-
-def moments(*days):
-    return pd.to_datetime(list(days), utc=True).as_unit("us")
 
 
 def sigmoid(x):
@@ -161,8 +157,6 @@ def other_future(split, items, rng):
 def test_nothing_of_the_future_reaches_the_arms(sample, split, slates, rng):
     ratings = pd.concat([split.history, other_future(split, sample.items, rng)], ignore_index=True)
     world = WorldParameters(means=[0.1, 0.2])
-    from armlift.pipelines.training.nodes import split_by_user
-
     history, future, _ = split_by_user(ratings, world)
     assert set(future["user_id"]) == set(split.future["user_id"])
     assert not future["item_id"].reset_index(drop=True).equals(split.future["item_id"])

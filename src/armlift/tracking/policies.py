@@ -74,7 +74,7 @@ def log_verdict(run_id: str, summary: pd.DataFrame, best: str | None, words: str
         client.set_tag(run_id, "mlflow.note.content", words)
         if best is not None:
             client.set_tag(run_id, "best_policy", best)
-            final = summary.set_index("policy").loc[best]
+            final = summary[summary["policy"] == best].iloc[0]
             log_batches(client, run_id, metrics=list(_final_metrics(final.add_prefix("best/"), step=0)))
 
 
