@@ -27,11 +27,13 @@ class Cost:
 
     Attributes:
         seconds: Wall time of each repeat, without imports and compilation.
+        cpu_seconds: Processor time of each repeat, over both workers.
         peak_mib: Peak resident memory of the process, in MiB.
         allocated_kib: Peak of the memory allocated during one run, in KiB.
     """
 
     seconds: list[float]
+    cpu_seconds: list[float]
     peak_mib: float
     allocated_kib: float
 
@@ -45,16 +47,18 @@ def cost(replicates: int, horizon: int, repeats: int) -> Cost:
         run_bernoulli(ThompsonSampling(), MEANS, horizon, replicates, seed, workers=2)
 
     run(replicates=2, horizon=10, seed=0)  # loads the compiled loop
-    seconds = []
+    seconds, cpu_seconds = [], []
     for seed in range(repeats):
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         run(replicates, horizon, seed)
         seconds.append(time.perf_counter() - started)
+        cpu_seconds.append(time.process_time() - cpu_started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tracemalloc.start()
     run(replicates, horizon, seed=0)
     allocated = tracemalloc.get_traced_memory()[1]
-    return Cost(seconds, peak / (2**20 if sys.platform == "darwin" else 2**10), allocated / 2**10)
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return Cost(seconds, cpu_seconds, peak / unit, allocated / 2**10)
 
 
 def cost_in_fresh_process(replicates: int, horizon: int, repeats: int) -> Cost:
@@ -71,23 +75,27 @@ def slope(sizes: Sequence[int], costs: Sequence[float]) -> str:
     return f"{coefficients[0]:.2f} ± {covariance[0, 0] ** 0.5:.2f}"
 
 
+def spread(values: Sequence[float]) -> str:
+    """Median, minimum and maximum, in words for a table."""
+    return f"{statistics.median(values):.3f} ({min(values):.3f} .. {max(values):.3f})"
+
+
 def print_table(growing: str, sizes: Sequence[int], costs: Sequence[Cost]) -> None:
     """Print the costs of one growing size, and their slopes."""
-    print(f"\n| {growing} | seconds | peak of the process, MiB | allocated by the simulation, KiB |")
-    print("|---|---|---|---|")
+    print(f"\n| {growing} | wall seconds | processor seconds | peak MiB | allocated KiB |")
+    print("|---|---|---|---|---|")
     for size, point in zip(sizes, costs, strict=True):
-        spread = f"{min(point.seconds):.3f} .. {max(point.seconds):.3f}"
-        seconds = f"{statistics.median(point.seconds):.3f} ({spread})"
-        print(f"| {size:,} | {seconds} | {point.peak_mib:.0f} | {point.allocated_kib:,.0f} |")
-    time_slope = slope(sizes, [statistics.median(point.seconds) for point in costs])
+        times = f"{spread(point.seconds)} | {spread(point.cpu_seconds)}"
+        print(f"| {size:,} | {times} | {point.peak_mib:.0f} | {point.allocated_kib:,.0f} |")
+    cpu_slope = slope(sizes, [statistics.median(point.cpu_seconds) for point in costs])
     memory_slope = slope(sizes, [point.allocated_kib for point in costs])
-    print(f"\nSlope: time {time_slope}, memory {memory_slope}.")
+    print(f"\nSlope: processor time {cpu_slope}, allocated memory {memory_slope}.")
 
 
 def main() -> None:
     """Parse the command line and print both tables as Markdown."""
     parser = argparse.ArgumentParser(description="Growth of run_bernoulli's time and memory.")
-    parser.add_argument("--replicates", type=int, default=80, help="smallest number of replicates")
+    parser.add_argument("--replicates", type=int, default=160, help="smallest number of replicates")
     parser.add_argument("--horizon", type=int, default=10_000, help="smallest horizon")
     parser.add_argument("--doublings", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=5)

@@ -10,4 +10,9 @@ warnings.filterwarnings("ignore", message="register_new_resolver", category=User
 warnings.filterwarnings("ignore", message="The 'preview_fn' feature is experimental")
 
 HOOKS = (RunHooks(),)
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # Not Kedro's default, by which one value in conf/local, or one `--params` beside any, replaces its block.
+    "merge_strategy": {"parameters": "soft"},
+}

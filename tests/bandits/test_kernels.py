@@ -32,11 +32,17 @@ def test_kl_ucb_is_the_root_that_bracketing_finds(mean):
         for t in TIMES:
             index = kl_ucb_index(mean, n, t)
             assert mean <= index <= 1.0
-            excess = lambda q, n=n, t=t: n * divergence(mean, q) - math.log(t)  # noqa: E731
-            if excess(highest) <= 0.0:
+            if n * divergence(mean, highest) <= math.log(t):
                 assert index >= highest
             else:
-                root = optimize.brentq(excess, mean, highest, xtol=1e-15, rtol=4e-16 * 2, maxiter=300)
+                root = optimize.brentq(
+                    lambda q, n, t: n * divergence(mean, q) - math.log(t),
+                    mean,
+                    highest,
+                    args=(n, t),
+                    xtol=1e-15,
+                    rtol=1e-15,
+                )
                 assert index == pytest.approx(root, abs=1e-9 * (1 - mean) + 1e-12, rel=1e-9)
 
 

@@ -104,5 +104,5 @@ def test_kl_ucb_takes_fractional_rewards_near_one():
 @BOTH
 @pytest.mark.parametrize("reward", [-0.01, 1.01, math.nan, math.inf])
 def test_rewards_outside_the_unit_interval_are_refused(policy, reward):
-    with pytest.raises(ParameterError, match="0 <= reward <= 1.*thompson_gaussian"):
+    with pytest.raises(ParameterError, match=r"0 <= reward <= 1.*thompson_gaussian"):
         after(policy, (0, reward))

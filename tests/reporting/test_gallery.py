@@ -66,13 +66,52 @@ def test_gain_panel_is_reward_minus_the_fixed_split(charts: dict[str, Chart], ta
     assert ends["ucb1"] == pytest.approx(reward["ucb1"] - reward["fixed"])
 
 
-def test_traffic_shares_stack_to_one_hundred_percent(charts: dict[str, Chart]) -> None:
-    panels = list(charts["traffic_share"].element)
-    assert len(panels) == 9
-    for panel in panels:
-        drawn = next(iter(panel)).dframe()
-        assert np.allclose(drawn.groupby("x1")["y1"].max(), 100)
-        assert set(drawn.loc[drawn["y0"].abs() < 1e-9, "name"]) == {"lightgbm"}
+def test_each_strip_of_traffic_adds_up_and_starts_with_the_best_arm(
+    charts: dict[str, Chart], tables: Any
+) -> None:
+    chart = charts["traffic_share"]
+    drawn = elements(chart, "Share")[0].dframe()
+    strips = drawn.assign(strip=drawn[["y0", "y1"]].mean(axis=1).round())
+    assert np.allclose(strips.groupby(["strip", "x1"])["share"].sum(), 100)
+    thickness = strips.groupby(["strip", "x1"])["y1"].max() - strips.groupby(["strip", "x1"])["y0"].min()
+    assert np.allclose(thickness, thickness.iloc[0])
+    lowest = strips.loc[strips.groupby(["strip", "x1"])["y0"].idxmin(), "name"]
+    assert set(lowest) == {"lightgbm"}
+    shares = tables.policy_summary.sort_values("reward_mean").set_index("policy")["best_arm_share"]
+    expected = [f"{name}   {share * 100:.0f}\u00a0%" for name, share in shares.items()]
+    assert list(chart.categories) == expected
+
+
+def test_posteriors_show_the_thompson_policy_with_the_most_clicks(
+    charts: dict[str, Chart], tables: Any
+) -> None:
+    reward = tables.policy_summary.set_index("policy")["reward_mean"]
+    best = reward[["thompson", "thompson_gaussian"]].idxmax()
+    assert charts["posteriors"].title == f"What {best} believes about the arms"
+    assert len(list(charts["posteriors"].element)) == 3
+
+
+def test_rounding_errors_are_no_regret_and_no_ranking(make_tables: Callable[..., Any]) -> None:
+    tables = make_tables(checkpoints=4, kind="aa", policies=("fixed", "ucb1"))
+    regret = [name for name in tables.policy_trend if "regret" in name]
+    tables.policy_trend[regret] = -2e-14
+    tables.policy_summary["regret_mean"] = 3e-14
+    tables.arm_click_rates.loc[0, "click_rate"] += 1e-17
+    charts = tables.charts()
+    assert charts["cumulative_regret"].caption.startswith("No policy loses a click")
+    for panel in charts["cumulative_regret"].element:
+        for element in panel:
+            if element.group != "Band":
+                assert (element.dframe()[["y0", "y1"]] == 0).to_numpy().all()
+    assert charts["click_rates"].caption.startswith("All arms have the same click rate")
+    assert elements(charts["click_rates"], "Best") == []
+    assert "chance" in charts["click_through_rate"].caption
+
+
+def test_arms_of_a_segment_never_hide_each_other(make_tables: Callable[..., Any]) -> None:
+    charts = make_tables(checkpoints=3, kind="aa", policies=("fixed", "ucb1")).charts()
+    dots = elements(charts["click_rates"], "Dot")[0].dframe()
+    assert not dots.duplicated(["x0", "y0"]).any()
 
 
 def test_posterior_densities_integrate_to_one(charts: dict[str, Chart]) -> None:
@@ -91,7 +130,9 @@ def test_bounds_lie_above_means(charts: dict[str, Chart]) -> None:
 def test_every_policy_is_named_at_the_end_of_its_line(charts: dict[str, Chart], tables: Any) -> None:
     labels = end_labels(next(iter(charts["click_through_rate"].element)), gap=0.05)
     assert {name for name, _ in labels} == set(tables.policy_summary["policy"])
-    assert end_labels(next(iter(charts["cusum"].element)), gap=0.05) == []
+    arms = {name for name, _ in end_labels(next(iter(charts["cusum"].element)), gap=0.05)}
+    assert arms == set(tables.cusum["arm"])
+    assert end_labels(next(iter(charts["posteriors"].element)), gap=0.05) == []
 
 
 def test_lift_rows_rise_to_the_best(charts: dict[str, Chart], tables: Any) -> None:

@@ -66,6 +66,22 @@ def test_page_has_verdict_tables_and_charts(charts: dict[str, Chart], tables: An
         assert chart.title in text
 
 
+def test_tables_leave_out_columns_that_say_nothing(make_tables: Callable[..., Any]) -> None:
+    tables = make_tables(checkpoints=3, policies=("fixed", "kl_ucb"))
+    rates, facts = tables.arm_click_rates, tables.facts
+    never = tables.policy_summary.assign(decisions_to_best=np.nan)
+    once = tables.policy_summary.assign(decisions_to_best=[np.nan, 4200.0])
+    assert "Decisions to best arm" not in summary_page({}, never, rates, facts)
+    page = summary_page({}, once, rates, facts)
+    assert "<td>4,200</td>" in page
+    assert "<td>not reached</td>" in page
+    equal = make_tables(checkpoints=3, policies=("fixed", "kl_ucb"), kind="aa")
+    page = summary_page({}, equal.policy_summary, equal.arm_click_rates, equal.facts)
+    assert "Traffic on best arm" not in page
+    assert 'class="best"' not in page
+    assert '<tr class="lead">' not in page
+
+
 def test_names_are_escaped(make_tables: Callable[..., Any]) -> None:
     tables = make_tables(checkpoints=3, policies=("fixed", "ucb1"), arms=2)
     evil = tables.arm_click_rates.replace("popularity", "<script>alert(1)</script>")

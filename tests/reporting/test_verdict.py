@@ -40,9 +40,9 @@ def test_gain_names_the_best_bandit_its_lift_and_what_the_fixed_split_costs() ->
     assert verdict.outcome == "gain"
     assert verdict.headline == "kl_ucb earns 6.2\u00a0% more clicks than the fixed split."
     text = " ".join(verdict.findings)
-    assert "+5.1\u00a0% to +7.3\u00a0%; it excludes 0 (50 replicates)" in text
+    assert "+5.1\u00a0% to +7.3\u00a0%; it excludes 0 (50 runs)" in text
     assert "1 of 2 bandits beat the fixed split; exp3 earns less than it." in text
-    assert "The fixed split costs 228 clicks in 20,000 decisions" in text
+    assert "the fixed split loses 228 clicks in 20,000 decisions (it earns 1,000); kl_ucb loses 40." in text
     assert "kl_ucb gives the best arm, svd, 80 % of its attainable share after 3,400 decisions." in text
     assert "segment “new” (12\u00a0% of the decisions)" in text
     assert "random with a click rate of 5.25\u00a0%, against 4.00\u00a0% for svd" in text
@@ -82,7 +82,16 @@ def test_a_proven_bandit_goes_before_a_lucky_one() -> None:
 
 def test_best_arm_never_reached() -> None:
     table = summary(ucb1=(0.02, 0.01, 0.03)).assign(decisions_to_best=pd.array([None, None], dtype="Float64"))
-    assert any("does not bring the best arm" in finding for finding in decide(table, RATES, FACTS).findings)
+    text = " ".join(decide(table, RATES, FACTS).findings)
+    assert "does not bring the best arm, svd, to 80 %" in text
+    assert "the runner-up, random, has a click rate of 3.00\u00a0% against 6.00\u00a0%." in text
+
+
+def test_rivals_whose_intervals_overlap_are_named() -> None:
+    table = summary(first=(0.05, 0.04, 0.06), second=(0.045, 0.03, 0.06), third=(0.02, 0.01, 0.03))
+    findings = decide(table, RATES, FACTS).findings
+    assert "second is not told apart from first: the intervals overlap." in findings
+    assert not any(finding.startswith("third") for finding in findings)
 
 
 @pytest.mark.parametrize("lift", [0.05, np.nan])

@@ -12,6 +12,7 @@ from armlift.simulation import simulate
 from armlift.simulation.click_model import build_world
 from armlift.simulation.tastes import fit_tastes
 
+
 @pytest.fixture(scope="session")
 def sample():
     return generate_sample(seed=3, n_users=80, n_items=200, n_ratings=3200)
@@ -40,10 +41,11 @@ def world(split, slates, tastes):
 
 @pytest.fixture(scope="session")
 def policies():
-    """Every policy with a floor, one that is a plug-in, and two without a floor."""
+    """Every policy, with short memories and a floor where it is no A/B test, and a plug-in."""
     quick = {"thompson_discounted": {"discount": 0.99}, "thompson_window": {"window": 200}}
     floored = [
-        create_policy(name, floor=0.0 if name == "fixed" else 0.05, **quick.get(name, {})) for name in POLICIES
+        create_policy(name, floor=0.0 if name == "fixed" else 0.05, **quick.get(name, {}))
+        for name in POLICIES
     ]
     return [*floored, PlugIn(floor=0.05)]
 
@@ -51,7 +53,9 @@ def policies():
 @pytest.fixture(scope="session")
 def runs(policies, world):
     return [
-        simulate(policy, world, horizon=3000, replicates=4, seed=5, batch_size=20, checkpoints=12, traced=True)
+        simulate(
+            policy, world, horizon=3000, replicates=4, seed=5, batch_size=20, checkpoints=12, traced=True
+        )
         for policy in policies
     ]
 

@@ -54,7 +54,11 @@ def test_examination_falls_with_position():
 def test_calibration_hits_the_wanted_rate(log_lift, click_rate, taste_weight, examination_decay):
     shares = np.array([0.5, 0.3, 0.2])
     model = calibrate(
-        log_lift, shares, click_rate=click_rate, taste_weight=taste_weight, examination_decay=examination_decay
+        log_lift,
+        shares,
+        click_rate=click_rate,
+        taste_weight=taste_weight,
+        examination_decay=examination_decay,
     )
     positions = model.position_probability(log_lift)
     assert positions.min() >= 0.0
@@ -178,7 +182,10 @@ def test_nothing_of_the_history_reaches_the_clicks(sample, split, slates, rng):
 def test_a_pick_of_the_future_makes_its_item_more_clickable(world, split):
     picked = split.future.groupby("user_id")["item_id"].agg(set)
     own = np.array(
-        [[[item in picked[user] for item in slate] for slate in arms] for user, arms in zip(world.user_ids, world.items, strict=True)]
+        [
+            [[item in picked[user] for item in slate] for slate in arms]
+            for user, arms in zip(world.user_ids, world.items, strict=True)
+        ]
     )
     top = world.position_probability[:, :, 0]  # at the top, attraction alone decides
     assert own[:, :, 0].any()

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from armlift.bandits import FixedSplit, ThompsonSampling, UCB1
+from armlift.bandits import UCB1, FixedSplit, ThompsonSampling
 from armlift.errors import SimulationError
 from armlift.simulation import bernoulli_world, equal_arms_world, simulate
 from armlift.simulation.events import arrival_times, decision_table, event_table
@@ -91,7 +91,10 @@ def test_sums_from_events_are_the_simulators(runs, written, world):
 def test_sums_from_events_by_hand():
     decisions = pd.DataFrame({"decision_id": list("abcd"), "arm_id": ["x", "y", "x", "x"]})
     events = pd.DataFrame(
-        {"decision_id": list("abbcd"), "event_type": ["impression", "click_detail", "impression"] + ["click_detail"] * 2}
+        {
+            "decision_id": list("abbcd"),
+            "event_type": ["impression", "click_detail", "impression"] + ["click_detail"] * 2,
+        }
     )
     pulls, rewards = sums_from_events(decisions, events, ("x", "y", "z"), np.array([1, 3, 4]))
     assert pulls.tolist() == [[1, 0, 0], [2, 1, 0], [3, 1, 0]]
@@ -181,7 +184,9 @@ def test_clicks_lie_in_the_slate_that_was_shown(written, world):
         position = clicks["position"].to_numpy(np.int64)
         assert position.min() >= 0
         assert position.max() < world.items.shape[2]
-        np.testing.assert_array_equal(world.items[users, arms, position], clicks["item_id"].to_numpy(np.int64))
+        np.testing.assert_array_equal(
+            world.items[users, arms, position], clicks["item_id"].to_numpy(np.int64)
+        )
 
 
 def test_clicked_positions_are_as_frequent_as_the_click_model_says(world):

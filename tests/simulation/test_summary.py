@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from armlift.bandits import POLICIES, FixedSplit, UCB1, create_policy
+from armlift.bandits import POLICIES, UCB1, FixedSplit, create_policy
 from armlift.simulation import PolicyRun, bernoulli_world, equal_arms_world, simulate
 from armlift.simulation.summary import arm_click_rates, policy_summary, posterior_snapshots
 
@@ -23,8 +23,8 @@ FIXED = run_of("fixed", [[5, 5, 5, 5], [4, 5, 6, 5]], [10, 14])
 BANDIT = run_of("ucb1", [[2, 8, 7, 9], [3, 9, 9, 10]], [15, 18])
 
 
-def summarise(policies=(FixedSplit(), UCB1()), runs=(FIXED, BANDIT), world=WORLD):
-    return policy_summary(list(policies), list(runs), world).set_index("policy")
+def summarise(policies=None, runs=(FIXED, BANDIT), world=WORLD):
+    return policy_summary(policies or [FixedSplit(), UCB1()], runs, world).set_index("policy")
 
 
 def test_summary_by_hand():
@@ -140,7 +140,9 @@ def test_normal_posteriors_are_between_prior_and_mean(snapshots):
     weight = gaussian["observations"]
     # The prior of `thompson_gaussian` is that of every Thompson policy: mean 1, worth one observation.
     np.testing.assert_allclose(gaussian["location"], (1 + gaussian["mean"].fillna(0) * weight) / (1 + weight))
-    np.testing.assert_allclose(gaussian["bound"], gaussian["location"] + 1.959964 * gaussian["scale"], rtol=1e-6)
+    np.testing.assert_allclose(
+        gaussian["bound"], gaussian["location"] + 1.959964 * gaussian["scale"], rtol=1e-6
+    )
     assert gaussian[["alpha", "beta"]].isna().all(axis=None)
 
 
@@ -192,7 +194,8 @@ def test_in_an_aa_world_lift_intervals_exclude_zero_no_more_often_than_chance(wo
     alarms = pd.Series(0, index=[policy.id for policy in played])
     for seed in range(200):
         runs = [
-            simulate(policy, equal, horizon=1000, replicates=40, seed=seed, batch_size=100) for policy in played
+            simulate(policy, equal, horizon=1000, replicates=40, seed=seed, batch_size=100)
+            for policy in played
         ]
         lifts = policy_summary(played, runs, equal).set_index("policy")
         alarms += (lifts["lift_low"] > 0.0) | (lifts["lift_high"] < 0.0)

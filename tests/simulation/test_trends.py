@@ -29,10 +29,15 @@ def of(table, name):
 
 def test_trend_by_hand():
     trend = policy_trend([RUN], WORLD)
-    assert trend[["policy", "checkpoint", "decisions"]].to_numpy().tolist() == [["fixed", 1, 4], ["fixed", 2, 10]]
+    assert trend[["policy", "checkpoint", "decisions"]].to_numpy().tolist() == [
+        ["fixed", 1, 4],
+        ["fixed", 2, 10],
+    ]
     np.testing.assert_allclose(of(trend, "cumulative_reward"), [bands(2, 2, 1), bands(5, 4, 2)])
     np.testing.assert_allclose(of(trend, "ctr"), [bands(0.5, 0.5, 0.25), bands(0.5, 0.4, 0.2)])
-    np.testing.assert_allclose(of(trend, "cumulative_regret"), [bands(0.25, 0.5, 1.0), bands(0.5, 1.25, 1.75)])
+    np.testing.assert_allclose(
+        of(trend, "cumulative_regret"), [bands(0.25, 0.5, 1.0), bands(0.5, 1.25, 1.75)]
+    )
     np.testing.assert_allclose(of(trend, "interval_regret"), [bands(0.25, 0.5, 1.0), bands(0.25, 0.75, 0.75)])
 
 
@@ -57,9 +62,18 @@ def test_cusum_by_hand():
 def test_tables_have_the_agreed_columns(runs, world):
     bands = [f"{{}}_{band}" for band in ("mean", "p05", "p95")]
     series = ("ctr", "cumulative_reward", "cumulative_regret", "interval_regret")
-    expected = ["policy", "checkpoint", "decisions", *(band.format(name) for name in series for band in bands)]
+    expected = [
+        "policy",
+        "checkpoint",
+        "decisions",
+        *(band.format(name) for name in series for band in bands),
+    ]
     assert list(policy_trend(runs, world)) == expected
-    assert list(traffic_share(runs, world)) == [*expected[:3], "arm", *(band.format("share") for band in bands)]
+    assert list(traffic_share(runs, world)) == [
+        *expected[:3],
+        "arm",
+        *(band.format("share") for band in bands),
+    ]
     assert len(policy_trend(runs, world)) == 10 * 12
     assert len(traffic_share(runs, world)) == 10 * 12 * 3
 

@@ -65,7 +65,9 @@ def test_in_the_aa_world_all_arms_are_equal_for_every_user(world):
     assert equal.kind == "aa"
     assert equal.arms == world.arms
     np.testing.assert_array_equal(equal.click_probability, equal.click_probability[:, :1].repeat(3, axis=1))
-    np.testing.assert_allclose(equal.click_probability[:, 0], world.click_probability.mean(axis=1), rtol=1e-14)
+    np.testing.assert_allclose(
+        equal.click_probability[:, 0], world.click_probability.mean(axis=1), rtol=1e-14
+    )
     assert np.ptp(equal.means) == 0.0
     # The uniform mixture of arms, which calibration sets, is what it was.
     np.testing.assert_allclose(equal.means[0], world.means.mean(), rtol=1e-12)

@@ -3,7 +3,9 @@
 from armlift.bandits import Policy
 from armlift.pipelines.parameters import TrainingParameters
 
-TRAINING = TrainingParameters(recommenders={"popularity": {}, "random": {}, "svd": {"n_epochs": 5}}, slate_size=5)
+TRAINING = TrainingParameters(
+    recommenders={"popularity": {}, "random": {}, "svd": {"n_epochs": 5}}, slate_size=5
+)
 CLICKS = {"click_rate": 0.2, "taste_weight": 0.5, "examination_decay": 0.7}
 
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from armlift.bandits.beta_density import fill_density
 from armlift.bandits.draws import beta, gamma_scale, uniform
 from armlift.bandits.kernels import log_beta_function
 from armlift.jit import jit, jit_allocating
@@ -36,12 +37,12 @@ _LEAST = 1e-13
 #: Values drawn before the pivots are placed anew.
 _PATIENCE = 300
 #: Widest stretch, in standard deviations, that three Gauss-Legendre points integrate to 1e-8.
-_STRETCH = 0.3
+_STRETCH = 0.28
 _NODES = 3
 _POINTS = (np.polynomial.legendre.leggauss(_NODES)[0] + 1.0) / 2.0
 _WEIGHTS = np.polynomial.legendre.leggauss(_NODES)[1] / 2.0
-#: Log probability that is dropped.
-_NOTHING = -40.0
+#: Changes that are dropped when the pivots are placed.
+_NEGLIGIBLE = 1e-30
 
 
 class BestDrawTable(NamedTuple):
@@ -55,7 +56,10 @@ class BestDrawTable(NamedTuple):
         change: g of each arm at each pivot, shape (K, P).
         largest: Distribution function of the largest draw at each pivot, shape (P,).
         drawn: Number of values drawn since the pivots were placed, shape (1,).
-        logs: Logarithms of x and 1 - x at the pivots and then at the nodes between, shape (2, P + P nodes).
+        mean: Mean of each arm when the pivots were placed, shape (K,).
+        sd: Standard deviation then, shape (K,).
+        logs: What `fill_density` needs at the pivots and then at the nodes between, shape (3, 4 P).
+        values: What it returns for one arm, shape (4 P,).
     """
 
     a: Floats
@@ -65,7 +69,10 @@ class BestDrawTable(NamedTuple):
     change: Floats
     largest: Floats
     drawn: NDArray[np.int64]
+    mean: Floats
+    sd: Floats
     logs: Floats
+    values: Floats
 
 
 @jit_allocating
@@ -79,7 +86,10 @@ def empty_table(n_arms: int) -> BestDrawTable:
         np.zeros((n_arms, PIVOTS)),
         np.zeros(PIVOTS),
         np.zeros(1, dtype=np.int64),
-        np.zeros((2, PIVOTS * (1 + _NODES))),
+        np.ones(n_arms),
+        np.ones(n_arms),
+        np.zeros((3, PIVOTS * (1 + _NODES))),
+        np.zeros(PIVOTS * (1 + _NODES)),
     )
 
 
@@ -101,13 +111,12 @@ def _rough_quantile(table: BestDrawTable, level: float, low: float, high: float)
     """About where the largest draw's distribution function passes `level`, by logistic approximations."""
     for _ in range(9):
         x = 0.5 * (low + high)
-        odds = 1.0
+        odds = level
         for k in range(table.a.shape[0]):
-            mean, sd = _spread(table.a[k], table.b[k])
-            odds *= 1.0 + math.exp(min(-1.702 * (x - mean) / sd, 60.0))
-            if odds * level > 1.0:
+            odds *= 1.0 + math.exp(min(-1.702 * (x - table.mean[k]) / table.sd[k], 60.0))
+            if odds > 1.0:
                 break
-        if odds * level > 1.0:
+        if odds > 1.0:
             low = x
         else:
             high = x
@@ -116,15 +125,17 @@ def _rough_quantile(table: BestDrawTable, level: float, low: float, high: float)
 
 @jit
 def _place(table: BestDrawTable) -> None:
+    """Choose the pivots, and note the logarithms that fill the rows."""
     low, high = 0.0, 0.0
     for k in range(table.a.shape[0]):
         mean, sd = _spread(table.a[k], table.b[k])
         low, high = max(low, mean - 4.0 * sd), max(high, mean + 5.0 * sd)
+        table.mean[k], table.sd[k] = mean, sd
     high = min(high, 1.0)
     low = _rough_quantile(table, 0.003, low, high)
     middle = _rough_quantile(table, 0.985, low, high)
     high = _rough_quantile(table, 0.9999, middle, high)
-    high = min(high, middle + 0.9 * (1.0 - middle))
+    high = min(high, middle + 0.8 * (1.0 - middle))
     pivots, logs, end = table.pivots, table.logs, PIVOTS - 1
     pivots[0], pivots[end] = 0.0, 1.0
     for p in range(1, end):
@@ -134,9 +145,11 @@ def _place(table: BestDrawTable) -> None:
             pivots[p] = middle + (high - middle) * (p - _FINE) / (end - 1 - _FINE)
         logs[0, p], logs[1, p] = math.log(pivots[p]), math.log1p(-pivots[p])
     for p in range(1, end - 1):
+        width = pivots[p + 1] - pivots[p]
         for i in range(_NODES):
-            x, place = pivots[p] + (pivots[p + 1] - pivots[p]) * _POINTS[i], PIVOTS + p * _NODES + i
+            x, place = pivots[p] + width * _POINTS[i], PIVOTS * (1 + i) + p
             logs[0, place], logs[1, place] = math.log(x), math.log1p(-x)
+            logs[2, place] = math.log(width * _WEIGHTS[i]) - logs[0, place] - logs[1, place]
 
 
 @jit
@@ -153,44 +166,62 @@ def _mass(low: float, high: float, a: float, b: float, log_norm: float, sd: floa
 
 
 @jit
-def _mass_beyond(x: float, a: float, b: float, log_norm: float, sd: float) -> float:
-    """P(Y > x) for Y ~ Beta(a, b), leaving out the tail where the log-concave bound is negligible."""
-    mass = 0.0
-    while x < 1.0:
-        slope = (b - 1.0) / (1.0 - x) - (a - 1.0) / x
-        if slope > 0.0 and _log_density(x, a, b) - log_norm - math.log(slope) < _NOTHING:
+def _fraction(x: float, a: float, b: float) -> float:
+    """The continued fraction of the incomplete Beta function (Abramowitz and Stegun, 26.5.8), by Lentz."""
+    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0))
+    value = d
+    for m in range(1, 10_000):
+        even = m * (b - m) * x / ((a - 1.0 + 2.0 * m) * (a + 2.0 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 1.0 + 2.0 * m))
+        d, c = 1.0 / (1.0 + even * d), 1.0 + even / c
+        value *= c * d
+        d, c = 1.0 / (1.0 + odd * d), 1.0 + odd / c
+        value *= c * d
+        if abs(c * d - 1.0) < 1e-12:
             break
-        start, x = x, min(x + sd, 1.0)
-        mass += _mass(start, x, a, b, log_norm, sd)
-    return mass
+    return value
+
+
+@jit
+def _mass_beyond(x: float, a: float, b: float, g: float) -> float:
+    """P(Y > x) for Y ~ Beta(a, b), with g = x^a (1-x)^b / B(a, b)."""
+    if g < _TINY:
+        return 0.0 if x > a / (a + b) else 1.0
+    if x > (a + 1.0) / (a + b + 2.0):
+        return g / b * _fraction(1.0 - x, b, a)
+    return 1.0 - g / a * _fraction(x, a, b)
+
+
+@jit
+def _fill_row(table: BestDrawTable, k: int) -> None:
+    """Integrate the density of one arm between the pivots, from above."""
+    pivots, values, end = table.pivots, table.values, PIVOTS - 1
+    below, change, a, b, sd = table.below[k], table.change[k], table.a[k], table.b[k], table.sd[k]
+    fill_density(values, table.logs, a, b, values.shape[0])
+    for p in range(1, end):
+        change[p] = values[p] if values[p] > _NEGLIGIBLE else 0.0
+    below[0], change[0], below[end], change[end] = 0.0, 0.0, 1.0, 0.0
+    above = _mass_beyond(pivots[end - 1], a, b, change[end - 1])
+    log_norm = math.nan
+    for p in range(end - 1, 0, -1):
+        if p < end - 1 and pivots[p + 1] - pivots[p] > _STRETCH * sd:
+            if math.isnan(log_norm):
+                log_norm = log_beta_function(a, b)
+            above += _mass(pivots[p], pivots[p + 1], a, b, log_norm, sd)
+        elif p < end - 1:
+            above += values[PIVOTS + p] + values[2 * PIVOTS + p] + values[3 * PIVOTS + p]
+        below[p] = max(1.0 - above, _LEAST)
 
 
 @jit
 def place_pivots(table: BestDrawTable) -> None:
     """Put the pivots where the largest draw is likely to lie, and fill the table there."""
     _place(table)
-    n_arms, pivots, logs, end = table.a.shape[0], table.pivots, table.logs, PIVOTS - 1
-    for k in range(n_arms):
-        below, change = table.below[k], table.change[k]
-        a, b = table.a[k], table.b[k]
-        log_norm = log_beta_function(a, b)
-        sd = _spread(a, b)[1]
-        above = _mass_beyond(pivots[end - 1], a, b, log_norm, sd)
-        below[0], change[0], below[end], change[end] = 0.0, 0.0, 1.0, 0.0
-        for p in range(end - 1, 0, -1):
-            width = pivots[p + 1] - pivots[p]
-            if p < end - 1 and width > _STRETCH * sd:
-                above += _mass(pivots[p], pivots[p + 1], a, b, log_norm, sd)
-            elif p < end - 1:
-                for place in range(PIVOTS + p * _NODES, PIVOTS + (p + 1) * _NODES):
-                    log_density = (a - 1.0) * logs[0, place] + (b - 1.0) * logs[1, place] - log_norm
-                    if log_density > _NOTHING:
-                        above += width * _WEIGHTS[place - PIVOTS - p * _NODES] * math.exp(log_density)
-            below[p] = max(1.0 - above, _LEAST)
-            change[p] = math.exp(a * logs[0, p] + b * logs[1, p] - log_norm)
+    for k in range(table.a.shape[0]):
+        _fill_row(table, k)
     for p in range(PIVOTS):
         table.largest[p] = 1.0
-        for k in range(n_arms):
+        for k in range(table.a.shape[0]):
             table.largest[p] *= table.below[k, p]
     table.drawn[0] = 0
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from armlift.bandits.beta_density import fill_density
 from armlift.jit import jit, jit_allocating, jit_reordering
 from armlift.statistics.best_arm import _collocation
 
@@ -27,15 +28,14 @@ _MOST_PANELS = 64
 _LANES = 4  # panels come in multiples, so that vector instructions leave no rest
 #: Width of a panel in standard deviations of the narrowest arm that varies in it.
 _WIDTH = 1.4
-#: Growth of an arm's a + b after which its panels are too wide.
-_GROWTH = 1.7
+#: Growth of an arm's a + b after which its panels are too wide, and rise of its mean, in standard deviations,
+#: after which it reaches into panels that were not made for it.
+_GROWTH, _RISE = 1.7, 1.3
 #: Standard deviations covered below the arm that reaches least low, and above the one that reaches highest.
-_COVER_LOW, _COVER_HIGH = 6.0, 6.5
+_COVER_LOW, _COVER_HIGH = 5.7, 6.2
 #: Probability that may leave the panels before they are placed anew.
-_ESCAPED = 1e-7
+_ESCAPED = 1e-6
 _RIGHT = 0.5 * math.pi
-_LOG2_E, _LN_2 = 1.0 / math.log(2.0), math.log(2.0)
-_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class WinTable(NamedTuple):
@@ -46,6 +46,7 @@ class WinTable(NamedTuple):
     Attributes:
         a: Beta parameters that the rows stand for, shape (K,); 0 in an empty row.
         b: See `a`.
+        mean: Mean of each arm when the panels were placed, shape (K,).
         sd: Standard deviation of each arm in theta when the panels were placed, shape (K,).
         reach: Up to where the panels cover each arm, in theta, shape (K,).
         n_panels: Panels in use, shape (1,).
@@ -61,6 +62,7 @@ class WinTable(NamedTuple):
 
     a: Floats
     b: Floats
+    mean: Floats
     sd: Floats
     reach: Floats
     n_panels: NDArray[np.int64]
@@ -82,6 +84,7 @@ def empty_win_table(n_arms: int) -> WinTable:
         np.zeros(n_arms),
         np.zeros(n_arms),
         np.zeros(n_arms),
+        np.zeros(n_arms),
         np.zeros(1, dtype=np.int64),
         np.zeros(_MOST_PANELS + 1),
         np.zeros((3, n_nodes)),
@@ -91,19 +94,6 @@ def empty_win_table(n_arms: int) -> WinTable:
         np.zeros(n_arms),
         np.zeros((n_arms + 1, n_nodes)),
     )
-
-
-@jit
-def _log_gamma(x: float) -> float:
-    """Stirling's series, from 8 upwards; absolute error below 1e-11."""
-    product = 1.0
-    while x < 8.0:
-        product *= x
-        x += 1.0
-    r = 1.0 / x
-    r2 = r * r
-    series = r * (1.0 / 12.0 - r2 * (1.0 / 360.0 - r2 * (1.0 / 1260.0 - r2 * (1.0 / 1680.0))))
-    return (x - 0.5) * math.log(x) - x + _HALF_LOG_TWO_PI + series - math.log(product)
 
 
 @jit
@@ -122,7 +112,8 @@ def _place(table: WinTable, a: Floats, b: Floats) -> None:
     low, high, edges = 0.0, 0.0, table.edges
     for k in range(a.shape[0]):
         centre, sd = math.atan2(math.sqrt(a[k]), math.sqrt(b[k])), 0.5 / math.sqrt(a[k] + b[k])
-        table.a[k], table.sd[k], table.reach[k] = 0.0, sd, centre + _COVER_HIGH * sd
+        table.a[k], table.mean[k] = 0.0, a[k] / (a[k] + b[k])
+        table.sd[k], table.reach[k] = sd, centre + _COVER_HIGH * sd
         low, high = max(low, centre - _COVER_LOW * sd), max(high, table.reach[k])
     high = min(high, _RIGHT)
     needed, theta = 0, low
@@ -146,39 +137,30 @@ def _place(table: WinTable, a: Floats, b: Floats) -> None:
 
 
 @jit_reordering
-def _fill_density(row: Floats, logs: Floats, a: float, b: float, log_norm: float, n_nodes: int) -> None:
-    """exp(a log x + b log(1 - x) + ...) as 2^m e^r, written out because `exp` is not vectorised."""
-    for n in range(n_nodes):
-        exponent = max(a * logs[0, n] + b * logs[1, n] + logs[2, n] - log_norm, -80.0)
-        m = int(exponent * _LOG2_E + 1024.5) - 1024
-        r = exponent - m * _LN_2
-        high = 1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0 + r * (1.0 / 40320.0)))
-        series = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * high))))
-        row[n] = series * np.int64((m + 1023) << 52).view(np.float64)
-
-
-@jit_reordering
 def _fill_below(row: Floats, density: Floats, starts: Floats, panels: int) -> float:
     """Distribution function at the nodes, from 1 downwards; returns its value at the lowest edge."""
-    first, second, third = density[panels:], density[2 * panels :], density[3 * panels :]
-    w, run = _WEIGHTS, _RUNNING
+    d0, d1, d2, d3 = density, density[panels:], density[2 * panels :], density[3 * panels :]
+    w, r = _WEIGHTS, _RUNNING
     for p in range(panels):
-        starts[p] = w[0] * density[p] + w[1] * first[p] + w[2] * second[p] + w[3] * third[p]
+        starts[p] = w[0] * (d0[p] + d3[p]) + w[1] * (d1[p] + d2[p])
     below = 1.0
     for p in range(panels - 1, -1, -1):
         below -= starts[p]
         starts[p] = below
     for i in range(_NODES):
+        out = row[i * panels :]
         for p in range(panels):
-            row[i * panels + p] = max(
-                starts[p]
-                + run[i, 0] * density[p]
-                + run[i, 1] * first[p]
-                + run[i, 2] * second[p]
-                + run[i, 3] * third[p],
-                0.0,
-            )
+            inside = r[i, 0] * d0[p] + r[i, 1] * d1[p] + r[i, 2] * d2[p] + r[i, 3] * d3[p]
+            out[p] = max(starts[p] + inside, 0.0)
     return max(below, 0.0)
+
+
+@jit
+def _outgrown(table: WinTable, arm: int, a: float, size: float) -> bool:
+    """Whether the panels are too wide for an arm, size being a + b."""
+    mean, variance = table.mean[arm], 4.0 * table.sd[arm] * table.sd[arm]  # of a mean of 1/2
+    rise = max(a / size - mean, 0.0)
+    return size * variance > _GROWTH or rise * rise > _RISE * _RISE * variance * mean * (1.0 - mean)
 
 
 @jit
@@ -189,10 +171,9 @@ def _refill(table: WinTable, a: Floats, b: Floats) -> float:
     open_end = n_nodes > 0 and table.edges[panels] < _RIGHT
     for k in range(a.shape[0]):
         if a[k] != table.a[k] or b[k] != table.b[k]:
-            if 4.0 * (a[k] + b[k]) * table.sd[k] ** 2 > _GROWTH:
+            if _outgrown(table, k, a[k], a[k] + b[k]):
                 return 1.0
-            log_norm = _log_gamma(a[k]) + _log_gamma(b[k]) - _log_gamma(a[k] + b[k])
-            _fill_density(table.density[k], table.logs, a[k], b[k], log_norm, n_nodes)
+            fill_density(table.density[k], table.logs, a[k], b[k], n_nodes)
             table.least[k] = _fill_below(table.below[k], table.density[k], table.others[0], panels)
             table.a[k], table.b[k] = a[k], b[k]
         beneath *= table.least[k]

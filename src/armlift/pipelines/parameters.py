@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from armlift.bandits import create_policy
+from armlift.recommenders import create_recommender
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -44,6 +47,12 @@ class TrainingParameters(_Parameters):
     recommenders: dict[str, dict[str, Any]] = Field(min_length=2)
     slate_size: Count = 10
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _check_recommenders(self) -> Self:
+        for name, parameters in self.recommenders.items():
+            create_recommender(name, **parameters)
+        return self
 
 
 class WorldParameters(_Parameters):
@@ -111,3 +120,9 @@ class PolicyParameters(_Parameters):
         return {
             policy_id: own if policy_id == "fixed" else shared | own for policy_id, own in self.play.items()
         }
+
+    @model_validator(mode="after")
+    def _check_policies(self) -> Self:
+        for policy_id, parameters in self.of_each_policy().items():
+            create_policy(policy_id, **parameters)
+        return self

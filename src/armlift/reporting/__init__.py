@@ -1,5 +1,6 @@
 """Charts, captions and the verdict of a simulation, as pictures and self-contained HTML."""
 
+from armlift.reporting.closing import closing_table
 from armlift.reporting.facts import Chart, SimulationFacts
 from armlift.reporting.gallery import build_charts
 from armlift.reporting.page import summary_page
@@ -11,6 +12,7 @@ __all__ = [
     "SimulationFacts",
     "Verdict",
     "build_charts",
+    "closing_table",
     "decide",
     "render_html",
     "render_png",

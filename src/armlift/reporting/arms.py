@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from armlift.reporting.checkpoints import binned, thin
 from armlift.reporting.facts import BASELINE, Chart, SimulationFacts
 from armlift.reporting.marks import (
+    DIRECT,
     axis,
     band,
     decisions_axis,
@@ -25,6 +27,8 @@ from armlift.reporting.numerals import count, percent, signed_count
 from armlift.reporting.palette import arm_colours
 from armlift.reporting.results import arm_rates, champion, policy_results
 
+_STRIP = 0.84  # height of a strip, of the distance between two
+
 
 def click_rates(arm_click_rates: pd.DataFrame) -> Chart:
     """True click rate of each arm, by segment of the traffic.
@@ -33,6 +37,7 @@ def click_rates(arm_click_rates: pd.DataFrame) -> Chart:
         arm_click_rates: The table `arm_click_rates`.
     """
     names = list(dict.fromkeys(arm_click_rates["segment"]))[::-1]
+    colours = arm_colours(dict.fromkeys(arm_click_rates["arm"]))
     shares = arm_click_rates.groupby("segment")["traffic_share"].first()
     ticks = tuple(
         "all traffic" if segment == "all" else f"{segment} ({percent(shares[segment], 0)})"
@@ -41,21 +46,20 @@ def click_rates(arm_click_rates: pd.DataFrame) -> Chart:
     rate = arm_click_rates["click_rate"] * 100
     x = axis("x0", "True click rate", span_of(rate), "%")
     y = axis("y0", "Segment", (-0.6, len(names) - 0.4))
+    place = arm_click_rates["segment"].map({name: place for place, name in enumerate(names)})
+    # Arms of a segment stand below each other, so that close or equal ones do not hide each other.
+    steps = pd.Series(np.linspace(0.22, -0.22, len(colours)), index=list(colours))
     rows = pd.DataFrame(
-        {
-            "name": arm_click_rates["arm"],
-            "x0": rate,
-            "y0": arm_click_rates["segment"].map({name: place for place, name in enumerate(names)}),
-        }
+        {"name": arm_click_rates["arm"], "x0": rate, "y0": place + arm_click_rates["arm"].map(steps)}
     )
-    reach = rows.groupby("y0", as_index=False).agg(x0=("x0", "min"), x1=("x0", "max"))
-    guide = segments(reach.assign(y1=reach["y0"], name="reference"), x, y, "Guide")
-    best = rows[arm_click_rates["is_best"].astype(bool)]
-    colours = arm_colours(dict.fromkeys(arm_click_rates["arm"]))
+    reach = rows.assign(place=place).groupby("place", as_index=False).agg(x0=("x0", "min"), x1=("x0", "max"))
+    guide = segments(reach.assign(y0=reach["place"], y1=reach["place"], name="reference"), x, y, "Guide")
+    is_best = arm_click_rates["is_best"].astype(bool)
+    best = rows[is_best & ~is_best.groupby(place).transform("all")]  # nothing is best among equals
     return Chart(
         "True click rate of each arm, by segment",
         _rates_caption(arm_click_rates),
-        layout([panel([guide, points(best, x, y, "Best"), points(rows, x, y)])]),
+        layout([panel([guide, *([points(best, x, y, "Best")] if len(best) else []), points(rows, x, y)])]),
         "One dot per arm; a ring marks the best arm of the segment. In brackets: share of the decisions.",
         colours,
         tuple(colours),
@@ -68,7 +72,7 @@ def _rates_caption(arm_click_rates: pd.DataFrame) -> str:
     overall = [rate for rate in rates if rate.segment == "all"] or rates
     top = max(overall, key=lambda rate: rate.click_rate)
     last = min(overall, key=lambda rate: rate.click_rate)
-    if top.click_rate == last.click_rate:
+    if all(rate.is_best for rate in overall):
         return f"All arms have the same click rate, {percent(top.click_rate, 2)}."
     return (
         f"Over all traffic {top.arm} is best with a click rate of {percent(top.click_rate, 2)}; "
@@ -89,38 +93,41 @@ def traffic_share(
     """
     import holoviews as hv
 
-    # The best arm lies at the bottom, where its share can be read off the axis.
+    results = policy_results(summary)
+    policies = sorted(results, key=lambda name: results[name].reward)
+    # The best arm starts every strip, where its share can be compared along one line.
     order = sorted(colours, key=lambda arm: arm != facts.best_arm)
     rows = binned(shares, ["policy", "arm"], "share_mean")
     rows["arm"] = pd.Categorical(rows["arm"], order, ordered=True)
     rows = rows.sort_values(["policy", "end", "arm"])
     top = rows.groupby(["policy", "end"])["value"].cumsum()
-    rows = rows.assign(x0=rows["start"], x1=rows["end"], y1=top * 100, y0=(top - rows["value"]) * 100)
-    rows = rows.assign(name=rows["arm"].astype(str), share=rows["value"] * 100)
-    x, y = decisions_axis(facts.decisions), axis("y0", "Share of traffic", (0, 100), "%")
-    columns = ["x0", "y0", "x1", "y1", "name", "share"]
-    panels = [
-        panel(
-            [
-                hv.Rectangles(
-                    rows.loc[rows["policy"] == policy, columns],
-                    [x, y, "x1", "y1"],
-                    ["name", "share"],
-                    group="Share",
-                )
-            ],
-            policy,
-        )
-        for policy in dict.fromkeys(shares["policy"])
-    ]
+    floor = rows["policy"].map({name: place for place, name in enumerate(policies)}) - _STRIP / 2
+    strips = pd.DataFrame(
+        {
+            "x0": rows["start"],
+            "y0": floor + _STRIP * (top - rows["value"]),
+            "x1": rows["end"],
+            "y1": floor + _STRIP * top,
+            "name": rows["arm"].astype(str),
+            "share": rows["value"] * 100,
+        }
+    )
+    x, y = decisions_axis(facts.decisions), axis("y0", "Policy", (-0.6, len(policies) - 0.4))
+    names: tuple[str, ...] = tuple(policies)
+    reading = (
+        "One strip per policy, most clicks on top: share of each arm in each stretch, mean over the runs."
+    )
+    if facts.kind != "aa":
+        names = tuple(f"{name}   {percent(results[name].best_arm_share, 0)}" for name in policies)
+        reading += " Behind the name and at the bottom of the strip: the best arm."
     return Chart(
         "How each policy splits the traffic between the arms",
         _traffic_caption(summary, facts),
-        layout(panels),
-        "Mean over the runs, share of the decisions in each stretch. The best arm lies at the bottom.",
+        layout([panel([hv.Rectangles(strips, [x, y, "x1", "y1"], ["name", "share"], group="Share")])]),
+        reading,
         colours,
         tuple(order),
-        min(3, len(panels)),
+        categories=names,
     )
 
 
@@ -153,19 +160,14 @@ def cusum(table: pd.DataFrame, colours: dict[str, str], facts: SimulationFacts) 
     x = decisions_axis(facts.decisions)
     y = axis("y0", "Clicks ahead of control", span_of(rows["low"], rows["high"], zero=True))
     arms = list(dict.fromkeys(rows["name"]))
-    panels = []
-    for arm in arms:
-        own = rows[rows["name"] == arm]
-        parts = [band(own, x, y, arm), rule(x, y), lines(own, x, y, "Lead")]
-        panels.append(panel(parts, f"{arm} minus {control}"))
+    bands = [band(rows[rows["name"] == arm], x, y, arm) for arm in arms]
     final = rows[rows["x"] == rows["x"].max()].to_dict("records")
     return Chart(
         f"CUSUM: clicks each arm is ahead of the control arm, {control}",
         _cusum_caption([row for row in final if row["low"] > 0 or row["high"] < 0], len(arms), control),
-        layout(panels),
-        "Fixed split only, weighted by inverse propensity. Band: 5th to 95th percentile of the runs.",
-        colours,
-        columns=min(3, len(panels)) if len(panels) != 4 else 2,
+        layout([panel([*bands, rule(x, y), lines(rows, x, y, "Lead")], group=DIRECT)]),
+        "Fixed split only, weighted by inverse propensity. Bands: 5th to 95th percentile of the runs.",
+        {arm: colours[arm] for arm in arms},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import lgamma
+
 import numpy as np
 import pandas as pd
 
@@ -9,63 +11,66 @@ from armlift.reporting.checkpoints import thin
 from armlift.reporting.facts import Chart, SimulationFacts
 from armlift.reporting.marks import axis, decisions_axis, layout, lines, panel, points, span_of
 from armlift.reporting.numerals import count, percent
+from armlift.reporting.results import policy_results
 
 _BOUNDED = ("ucb1", "kl_ucb")
-_STAGES = {"early": 0.05, "middle": 0.3, "end": 1.0}
+_STAGES = (0.05, 0.3, 1.0)
 _GRID_POINTS = 150
 
 
 def posteriors(
-    snapshots: pd.DataFrame, arm_click_rates: pd.DataFrame, colours: dict[str, str], facts: SimulationFacts
+    snapshots: pd.DataFrame, summary: pd.DataFrame, arm_click_rates: pd.DataFrame, colours: dict[str, str]
 ) -> Chart | None:
-    """Posterior density of each arm's click rate: early, middle, end; None without Thompson sampling.
+    """Posterior density of each arm's click rate: early, later, at the end; None without Thompson sampling.
+
+    Of several Thompson policies the one with the most clicks is shown.
 
     Args:
         snapshots: The table `posterior_snapshots`.
+        summary: The table `policy_summary`.
         arm_click_rates: The table `arm_click_rates`.
         colours: Colour of each arm.
-        facts: Set-up of the simulation.
     """
     with_posterior = snapshots[snapshots["alpha"].notna() | snapshots["location"].notna()]
     if with_posterior.empty:
         return None
-    checkpoints = np.sort(with_posterior["checkpoint"].unique())
-    stages = {
-        stage: checkpoints[max(0, int(np.ceil(part * len(checkpoints))) - 1)]
-        for stage, part in _STAGES.items()
-    }
-    beliefs = with_posterior.assign(deviation=_deviation(with_posterior))
-    settled = beliefs[beliefs["checkpoint"] == stages["middle"]]
+    results = policy_results(summary)
+    policy = max(dict.fromkeys(with_posterior["policy"]), key=lambda name: results[name].reward)
+    beliefs = with_posterior[with_posterior["policy"] == policy]
+    beliefs = beliefs.assign(deviation=_deviation(beliefs))
+    checkpoints = np.sort(beliefs["checkpoint"].unique())
+    early, middle, end = (checkpoints[max(0, int(np.ceil(part * len(checkpoints))) - 1)] for part in _STAGES)
+    settled = beliefs[beliefs["checkpoint"] == middle]
     reach = 3.5 * settled["deviation"]
     truth = arm_click_rates.loc[arm_click_rates["segment"] == "all"]
     span = span_of(settled["mean"] - reach, settled["mean"] + reach, truth["click_rate"])
     span = (max(span[0], 0.0), min(span[1], 1.0))
     x = axis("x0", "Click rate", (span[0] * 100, span[1] * 100), "%")
     panels = []
-    for policy in dict.fromkeys(beliefs["policy"]):
-        for checkpoint in dict.fromkeys(stages.values()):
-            rows = beliefs[(beliefs["policy"] == policy) & (beliefs["checkpoint"] == checkpoint)]
-            curves = _densities(rows, span)
-            y = axis("y0", "Density", span_of(curves["y"], zero=True))
-            marks = pd.DataFrame(
-                {"x0": truth["click_rate"] * 100, "y0": y.range[1] * 0.025, "name": truth["arm"]}
-            )
-            title = f"{policy} after {count(rows['decisions'].iloc[0])}"
-            panels.append(panel([lines(curves, x, y), points(marks, x, y, "Truth")], title))
-    last = beliefs[
-        (beliefs["checkpoint"] == stages["end"]) & (beliefs["policy"] == beliefs["policy"].iloc[0])
-    ]
+    for checkpoint in dict.fromkeys((early, middle, end)):
+        rows = beliefs[beliefs["checkpoint"] == checkpoint]
+        curves = _densities(rows, span)
+        y = axis("y0", "Density", span_of(curves["y"], zero=True))
+        marks = pd.DataFrame(
+            {"x0": truth["click_rate"] * 100, "y0": y.range[1] * 0.025, "name": truth["arm"]}
+        )
+        title = f"After {count(rows['decisions'].iloc[0])} decisions"
+        panels.append(panel([lines(curves, x, y), points(marks, x, y, "Truth")], title))
+    last = beliefs[beliefs["checkpoint"] == end]
     known = last.nlargest(1, "observations").to_dict("records")[0]
+    true_rate = truth.set_index("arm").loc[known["arm"], "click_rate"]
+    low, high = (known["mean"] + side * 1.96 * known["deviation"] for side in (-1, 1))
     return Chart(
-        "What Thompson sampling believes about the arms",
-        f"At the end {known['policy']} knows {known['arm']} best: a click rate of "
-        f"{percent(known['mean'], 2)}, give or take {percent(1.96 * known['deviation'], 2)} (95 %), "
-        f"from {count(known['observations'])} decisions.",
+        f"What {policy} believes about the arms",
+        f"At the end of its first run it has played {known['arm']} most and puts the click rate at "
+        f"{percent(known['mean'], 2)} (95 % credible: {percent(low, 2)} to {percent(high, 2)}); "
+        f"the true rate is {percent(true_rate, 2)}.",
         layout(panels),
-        "Density of each arm's click rate early in the first run, then later; triangles: true rates.",
+        "Of the Thompson policies the one with the most clicks. Density of each arm's click rate; "
+        "triangles: true rates.",
         colours,
         tuple(colours),
-        3,
+        min(3, len(panels)),
     )
 
 
@@ -102,8 +107,8 @@ def confidence_bounds(
     return Chart(
         "Upper confidence bounds: why an arm is still tried",
         f"The tightest bound at the end is the one of {known['policy']} on {known['name']}: "
-        f"{percent(known['gap'], 2)} above the observed {percent(known['mean'], 2)}, "
-        f"after {count(known['observations'])} decisions.",
+        f"{percent(known['bound'], 2)}, against an observed {percent(known['mean'], 2)} "
+        f"in {count(known['observations'])} decisions.",
         layout(panels),
         "First run. Thick: observed click rate; thin: upper bound. The highest bound is played next.",
         colours,
@@ -121,14 +126,14 @@ def _deviation(rows: pd.DataFrame) -> pd.Series:
 
 def _densities(rows: pd.DataFrame, span: tuple[float, float]) -> pd.DataFrame:
     """Density per arm over the span, per percentage point."""
-    from scipy.special import betaln
-
     grid = np.linspace(max(span[0], 1e-6), min(span[1], 1 - 1e-6), _GRID_POINTS)
     curves = []
     for row in rows.to_dict("records"):
         if pd.notna(row["alpha"]):
             a, b = float(row["alpha"]), float(row["beta"])
-            log_density = (a - 1) * np.log(grid) + (b - 1) * np.log1p(-grid) - betaln(a, b)
+            log_density = (
+                (a - 1) * np.log(grid) + (b - 1) * np.log1p(-grid) - (lgamma(a) + lgamma(b) - lgamma(a + b))
+            )
         else:
             scale = float(row["scale"])
             log_density = -0.5 * ((grid - float(row["location"])) / scale) ** 2 - np.log(

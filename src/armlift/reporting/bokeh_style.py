@@ -9,13 +9,13 @@ from armlift.reporting.palette import GRID, INK, MUTED, text_colour
 from armlift.reporting.rendering import end_labels, panel_axes
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_HEIGHTS = {1: 420, 2: 360, 3: 240}
-_LABEL_ROOM = 130
+_HEIGHTS = {1: 420, 2: 360, 3: 300}
+_LETTER = 7  # width of a letter of a label, pixels
 # On a phone the labels would take the room of the lines; the page shows a legend there instead.
-_HIDE_LABELS = f"""
+_HIDE_LABELS = """
 const wide = window.innerWidth > 560
 labels.visible = wide
-figure.min_border_right = wide ? {_LABEL_ROOM} : 12
+figure.min_border_right = wide ? room : 12
 """
 
 
@@ -52,7 +52,7 @@ def _look(element: Any, panel: Any, chart: Chart) -> dict[str, Any]:
         "Rule": {"color": INK, "line_width": 1},
         "Guide": {"color": GRID, "line_width": 3},
         "Band": {"color": chart.colours.get(element.label), "line_alpha": 0, "fill_alpha": 0.16},
-        "Share": {"fill_color": by_name, "line_color": by_name, "line_width": 0.3},
+        "Share": {"fill_color": by_name, "line_color": by_name, "line_width": 1},
         "Dot": {"color": by_name, "size": 11},
         "Best": {"fill_color": "white", "line_color": INK, "line_width": 1.8, "size": 20},
         "Truth": {"color": by_name, "size": 10, "marker": "triangle", "line_color": "white"},
@@ -68,7 +68,7 @@ def _hover(element: Any, panel: Any) -> Any:
     decisions = (x.label, "@x1{0,0}")
     tooltips = {
         "Line": [("", "@name"), (x.label, "@x1{0,0.[00]}"), (y.pprint_label, "@y1{0,0.[00]}")],
-        "Share": [("", "@name"), ("Decisions up to", "@x1{0,0}"), (y.pprint_label, "@share{0.0}")],
+        "Share": [("", "@name"), ("Decisions up to", "@x1{0,0}"), ("Share of traffic", "@share{0.0} %")],
         "Dot": [("", "@name"), (x.pprint_label, "@x0{0.00}")],
     }
     tooltips["Lead"] = tooltips["Line"]
@@ -85,7 +85,7 @@ def _finish(figure: Any, panel: Any, chart: Chart) -> Any:
     x, y = panel_axes(panel)
     figure.update(
         sizing_mode="stretch_width",
-        height=_HEIGHTS[chart.columns],
+        height=max(_HEIGHTS[chart.columns], 60 * len(chart.categories)),
         x_range=Range1d(*x.range),
         y_range=Range1d(*y.range),
         outline_line_color=None,
@@ -112,7 +112,7 @@ def _finish(figure: Any, panel: Any, chart: Chart) -> Any:
             axis_line_color=None,
             formatter=NumeralTickFormatter(format="0,0.[000]"),
         )
-        axis.ticker.update(desired_num_ticks=5)
+        axis.ticker.update(desired_num_ticks=3 if chart.categories else 5)
     figure.xgrid[0].update(visible=True, grid_line_color=GRID)
     figure.ygrid[0].update(visible=not chart.categories, grid_line_color=GRID)
     if chart.categories:
@@ -151,7 +151,8 @@ def _label_ends(figure: Any, panel: Any, chart: Chart) -> None:
         text_font_size="12px",
         x_offset=6,
     )
-    figure.min_border_right = _LABEL_ROOM
+    room = 12 + _LETTER * max(map(len, names))
+    figure.min_border_right = room
     figure.js_on_change(
-        "outer_width", CustomJS(args={"figure": figure, "labels": written}, code=_HIDE_LABELS)
+        "outer_width", CustomJS(args={"figure": figure, "labels": written, "room": room}, code=_HIDE_LABELS)
     )

@@ -43,7 +43,7 @@ def build_charts(
         "click_through_rate": trends.click_through_rate(policy_trend, policy_summary, facts),
         "cumulative_regret": trends.cumulative_regret(policy_trend, policy_summary, facts),
         "traffic_share": arms.traffic_share(traffic_share, policy_summary, colours, facts),
-        "posteriors": beliefs.posteriors(posterior_snapshots, arm_click_rates, colours, facts),
+        "posteriors": beliefs.posteriors(posterior_snapshots, policy_summary, arm_click_rates, colours),
         "confidence_bounds": beliefs.confidence_bounds(posterior_snapshots, colours, facts),
         "cusum": arms.cusum(cusum, colours, facts) if (cusum["arm"] != cusum["control"]).any() else None,
         "click_rates": arms.click_rates(arm_click_rates),

@@ -18,6 +18,7 @@ _WIDTH = 10.0
 _HEIGHT = 5.625
 _ROW = 2.1
 _ROW_GAP = 0.6
+_STRIP = 0.62
 _LETTER = 0.082  # width of a letter of a label, inches
 
 
@@ -34,7 +35,8 @@ def draw(chart: Chart) -> FigureCanvasAgg:
 
     panels = list(chart.element)
     rows = -(-len(panels) // chart.columns)
-    height = max(_HEIGHT, 1.3 + rows * _ROW)
+    strips = len(chart.categories) if any(element.group == "Share" for element in panels[0]) else 0
+    height = max(_HEIGHT, 1.3 + rows * _ROW, 1.6 + strips * _STRIP)
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     top = _headings(figure, chart, height)
@@ -63,7 +65,7 @@ def _grid(chart: Chart, rows: int, height: float, top: float) -> dict[str, float
     """
     labelled = any(panel.group == DIRECT for panel in chart.element)
     names = _LETTER * max(map(len, chart.colours), default=0) if labelled else 0.0
-    left = 0.25 + _LETTER * max(map(len, chart.categories)) if chart.categories else 0.72
+    left = 0.25 + _LETTER * max(map(len, chart.categories)) if chart.categories else 0.85
     right, bottom, between = 0.3 + names, 0.8, 0.5 + names
     wide = (_WIDTH - left - right - (chart.columns - 1) * between) / chart.columns
     high = (height * top - 0.3 - bottom - (rows - 1) * _ROW_GAP) / rows
@@ -109,9 +111,8 @@ def _headings(figure: Any, chart: Chart, height: float) -> float:
 
 
 def _styled(panel: Any, chart: Chart) -> Any:
-    return panel.clone(
-        [element.opts(backend="matplotlib", clone=True, **_look(element, chart)) for element in panel]
-    )
+    elements = [element.opts(backend="matplotlib", clone=True, **_look(element, chart)) for element in panel]
+    return panel.clone(elements).opts(backend="matplotlib", clone=True, apply_ticks=False, aspect=None)
 
 
 def _look(element: Any, chart: Chart) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def _finish(axes: Any, panel: Any, chart: Chart, *, small: bool, outer: tuple[bo
     if chart.categories:
         axes.set_yticks(range(len(chart.categories)), chart.categories)
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(4 if small else 6))
+        axes.yaxis.set_major_locator(MaxNLocator(4 if small else 6, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(plain)
     for name, height in end_labels(panel, gap=0.048):
         axes.annotate(

@@ -27,6 +27,7 @@ from armlift.reporting.results import champion, policy_results
 from armlift.reporting.verdict import lift_sentence
 
 _BANDS = "Bands: 5th to 95th percentile of the runs"
+_DIGITS = 6  # where all arms are equal, the sums leave a regret of 1e-14
 
 
 def lift(summary: pd.DataFrame) -> Chart:
@@ -82,15 +83,13 @@ def cumulative_reward(trend: pd.DataFrame, summary: pd.DataFrame, facts: Simulat
             f"{_BANDS}.",
             colours,
         )
-    weakest = min(policy_results(summary).values(), key=lambda result: result.reward).policy
-    shown = list(dict.fromkeys([*leaders, weakest]))
     fixed = rows[rows["name"] == BASELINE].set_index("x")["y"]
     level = rows["x"].map(fixed)
     gains = rows.assign(y=rows.y - level, low=rows.low - level, high=rows.high - level)
-    few = rows[rows["name"].isin(shown)]
+    few = rows[rows["name"].isin(leaders)]
     panels = [
-        _policies_panel(few, leaders, facts, "Total: best, fixed split and lowest", "Clicks"),
-        _policies_panel(gains, leaders, facts, "Gain: all policies, minus the fixed split", "Clicks gained"),
+        _policies_panel(few, leaders, facts, f"In total: {' and '.join(leaders)}", "Clicks"),
+        _policies_panel(gains, leaders, facts, "Gain of all policies over the fixed split", "Clicks gained"),
     ]
     return Chart(
         "Clicks earned, and clicks gained over the fixed split",
@@ -116,12 +115,14 @@ def click_through_rate(trend: pd.DataFrame, summary: pd.DataFrame, facts: Simula
     settled = rows[rows["x"] >= 0.05 * facts.decisions]
     in_bands = settled[settled["name"].isin(leaders)]
     span = span_of(settled["y"], in_bands["low"], in_bands["high"])
+    rows.loc[~rows.index.isin(settled.index), ["low", "high"]] = float("nan")
     final = summary.set_index("policy")["ctr_mean"]
     best, worst = str(final.idxmax()), str(final.idxmin())
     return Chart(
         "Click-through rate of each policy",
         f"{best} ends with the highest click-through rate, {percent(final[best], 2)}; "
-        f"{worst} with the lowest, {percent(final[worst], 2)}.",
+        f"{worst} with the lowest, {percent(final[worst], 2)}"
+        + ("; by chance, for all arms are the same." if facts.kind == "aa" else "."),
         layout([_policies_panel(rows, leaders, facts, "", "Click-through rate so far", "%", span)]),
         f"{_BANDS} of {' and '.join(leaders)}. The axis does not start at 0.",
         policy_colours(summary["policy"]),
@@ -143,7 +144,8 @@ def cumulative_regret(trend: pd.DataFrame, summary: pd.DataFrame, facts: Simulat
         ["policy"],
         "pace",
     ).rename(columns={"policy": "name", "value": "y", "end": "x"})
-    final = summary.set_index("policy")["regret_mean"]
+    pace["y"] = pace["y"].round(_DIGITS)
+    final = summary.set_index("policy")["regret_mean"].round(_DIGITS)
     least, most = str(final.idxmin()), str(final.idxmax())
     total = _policies_panel(rows, leaders, facts, "In total", "Clicks lost", zero=True)
     speed = _policies_panel(
@@ -156,7 +158,7 @@ def cumulative_regret(trend: pd.DataFrame, summary: pd.DataFrame, facts: Simulat
         if final[most] > 0
         else "No policy loses a click: every choice is the best one.",
         layout([total, speed]),
-        f"{_BANDS} of {' and '.join(leaders)}. A policy that has learnt loses next to nothing per decision.",
+        f"{_BANDS} of {' and '.join(leaders)}. Low on the right: the policy has learnt.",
         policy_colours(summary["policy"]),
         columns=2,
     )
@@ -168,9 +170,9 @@ def _trend(trend: pd.DataFrame, quantity: str, scale: float = 1) -> pd.DataFrame
         {
             "name": rows["policy"],
             "x": rows["decisions"],
-            "y": rows[f"{quantity}_mean"] * scale,
-            "low": rows[f"{quantity}_p05"] * scale,
-            "high": rows[f"{quantity}_p95"] * scale,
+            "y": (rows[f"{quantity}_mean"] * scale).round(_DIGITS),
+            "low": (rows[f"{quantity}_p05"] * scale).round(_DIGITS),
+            "high": (rows[f"{quantity}_p95"] * scale).round(_DIGITS),
         }
     )
 
@@ -196,6 +198,6 @@ def _policies_panel(
     bounds = [lead[side] for side in ("low", "high") if side in rows]
     x = decisions_axis(facts.decisions)
     y = axis("y0", label, span or span_of(rows["y"], *bounds, zero=zero), unit)
-    bands = [band(lead[lead["name"] == name], x, y, name) for name in leaders if bounds]
+    bands = [band(lead[lead["name"] == name].dropna(), x, y, name) for name in leaders if bounds]
     others = lines(rows[~rows["name"].isin(leaders)], x, y)
     return panel([*bands, others, lines(lead, x, y, "Lead")], title, DIRECT)

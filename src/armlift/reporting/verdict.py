@@ -10,7 +10,7 @@ import pandas as pd
 
 from armlift.reporting.facts import BASELINE, SimulationFacts
 from armlift.reporting.numerals import count, interval, lift_decimals, percent, signed_count
-from armlift.reporting.results import Lift, PolicyResult, arm_rates, champion, policy_results
+from armlift.reporting.results import ArmRate, Lift, PolicyResult, arm_rates, champion, policy_results
 
 Outcome = Literal["gain", "loss", "none", "unknown"]
 
@@ -55,7 +55,8 @@ def decide(summary: pd.DataFrame, arm_click_rates: pd.DataFrame, facts: Simulati
         outcome, headline = _headline(lifts, name, facts)
         findings += _comparison(lifts, name, facts)
     if facts.kind != "aa":
-        findings += [*_cost(results, facts), _learning(best, facts), *_segments(arm_click_rates)]
+        rates = arm_rates(arm_click_rates)
+        findings += [*_cost(results, name, facts), _learning(best, rates, facts), *_segments(rates)]
     return Verdict(outcome, headline, tuple(findings))
 
 
@@ -78,7 +79,7 @@ def _comparison(lifts: Mapping[str, Lift], name: str, facts: SimulationFacts) ->
     excludes = "excludes" if best.gains or best.loses else "includes"
     sentences = [
         f"The 95 % interval of the relative gain of {name} is {interval(best.low, best.high)}; "
-        f"it {excludes} 0 ({count(facts.replicates)} replicates)."
+        f"it {excludes} 0 ({count(facts.replicates)} runs)."
     ]
     winners = [policy for policy, lift in lifts.items() if lift.gains]
     losers = [policy for policy, lift in lifts.items() if lift.loses]
@@ -91,24 +92,37 @@ def _comparison(lifts: Mapping[str, Lift], name: str, facts: SimulationFacts) ->
         verb = "earns" if len(losers) == 1 else "earn"
         tail = f"; {', '.join(losers)} {verb} less than it." if losers else "."
         sentences.append(f"{len(winners)} of {len(lifts)} bandits beat the fixed split{tail}")
+        rivals = [policy for policy in winners if policy != name and lifts[policy].high >= best.low]
+        if best.gains and rivals:
+            verb = "is" if len(rivals) == 1 else "are"
+            sentences.append(f"{', '.join(rivals)} {verb} not told apart from {name}: the intervals overlap.")
     return sentences
 
 
-def _cost(results: Mapping[str, PolicyResult], facts: SimulationFacts) -> list[str]:
+def _cost(results: Mapping[str, PolicyResult], name: str, facts: SimulationFacts) -> list[str]:
     if BASELINE not in results:
         return []
     fixed = results[BASELINE]
     return [
-        f"The fixed split costs {count(fixed.regret)} clicks in {count(facts.decisions)} decisions, "
-        f"measured against always playing the best choice; it earns {count(fixed.reward)}."
+        f"Against always playing the best choice the fixed split loses {count(fixed.regret)} clicks in "
+        f"{count(facts.decisions)} decisions (it earns {count(fixed.reward)}); "
+        f"{name} loses {count(results[name].regret)}."
     ]
 
 
-def _learning(best: PolicyResult, facts: SimulationFacts) -> str:
+def _learning(best: PolicyResult, rates: list[ArmRate], facts: SimulationFacts) -> str:
     if best.decisions_to_best is None:
+        overall = sorted((rate.click_rate, rate.arm) for rate in rates if rate.segment == "all")
+        close = ""
+        if len(overall) > 1:
+            (second_rate, second), (top_rate, _) = overall[-2:]
+            close = (
+                f"; the runner-up, {second}, has a click rate of {percent(second_rate, 2)} "
+                f"against {percent(top_rate, 2)}"
+            )
         return (
             f"{best.policy} does not bring the best arm, {facts.best_arm}, to 80 % of its attainable share "
-            f"within {count(facts.decisions)} decisions."
+            f"within {count(facts.decisions)} decisions{close}."
         )
     return (
         f"{best.policy} gives the best arm, {facts.best_arm}, 80 % of its attainable share "
@@ -116,8 +130,7 @@ def _learning(best: PolicyResult, facts: SimulationFacts) -> str:
     )
 
 
-def _segments(arm_click_rates: pd.DataFrame) -> list[str]:
-    rates = arm_rates(arm_click_rates)
+def _segments(rates: list[ArmRate]) -> list[str]:
     favourites = {rate.arm for rate in rates if rate.segment == "all" and rate.is_best}
     sentences = []
     for segment in dict.fromkeys(rate.segment for rate in rates):

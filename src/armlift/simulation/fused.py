@@ -250,10 +250,32 @@ def _choose_all(stream: NDArray[np.uint64], edges: Floats, arms: Integers, draws
 
 
 @jit
-def _draw_all(key: np.uint64, start: int, n_arms: int, arms: Integers, draws: Floats) -> None:
-    """The uniforms behind the answers of a stretch that starts at decision `start`."""
+def _meet_all(
+    odds: Odds,
+    keys: tuple[np.uint64, np.uint64],
+    start: int,
+    arms: Integers,
+    users: Integers,
+    draws: Floats,
+    answers: Integers,
+) -> None:
+    """Users and answers of a stretch that starts at decision `start`."""
+    n_arms = odds.click_probability.shape[1]
+    if odds.keep.shape[0] > 1:
+        for i in range(arms.shape[0]):
+            users[i] = arriving_user(keys[0], start + i, odds.keep, odds.other)
     for i in range(arms.shape[0]):
-        draws[i] = uniform_at(key, (start + i) * n_arms + arms[i])
+        draws[i] = uniform_at(keys[1], (start + i) * n_arms + arms[i])
+    for i in range(arms.shape[0]):
+        answers[i] = draws[i] < odds.click_probability[users[i], arms[i]]
+
+
+@jit
+def _count_all(arms: Integers, answers: Integers, pulls: Integers, rewards: Integers) -> None:
+    """Add a stretch to the sums."""
+    for i in range(arms.shape[0]):
+        pulls[arms[i]] += 1
+        rewards[arms[i]] += answers[i]
 
 
 @jit
@@ -274,8 +296,7 @@ def _play_replicate(
     batch_size: int,
     checkpoints: Integers,
     stream: NDArray[np.uint64],
-    users: np.uint64,
-    outcomes: np.uint64,
+    keys: tuple[np.uint64, np.uint64],
     room: _Room,
     table: BestDrawTable,
     wins: WinTable,
@@ -323,12 +344,13 @@ def _play_replicate(
 
         start = first
         while start < last:
-            place, stop = start - first, start + 1
             if frozen and due == 0 and (unplayed == 0 or rule.family != EPSILON_GREEDY):
                 stop = min(last, checkpoints[checkpoint])
-                arms, draws = room.arms[place : stop - first], room.draws[place : stop - first]
+                here = slice(start - first, stop - first)
+                arms, draws, answers = room.arms[here], room.draws[here], room.answers[here]
                 _choose_all(stream, room.edges, arms, draws)
-                _draw_all(outcomes, start, n_arms, arms, draws)
+                _meet_all(odds, keys, start, arms, room.users[here], draws, answers)
+                _count_all(arms, answers, pulls, rewards)
             else:
                 if rule.floor > 0.0 and uniform(stream) < n_arms * rule.floor:
                     arm = int(uniform(stream) * n_arms)
@@ -342,11 +364,12 @@ def _play_replicate(
                     arm = int(uniform(stream) * n_arms) if uniform(stream) < rule.rate else _fewest(pulls)
                 else:
                     arm = _drawn(stream, room.weights)
-                room.arms[place], room.draws[place] = arm, uniform_at(outcomes, start * n_arms + arm)
-            for i in range(place, stop - first):
-                arm, user = room.arms[i], arriving_user(users, first + i, odds.keep, odds.other)
-                reward = 1 if room.draws[i] < odds.click_probability[user, arm] else 0
-                room.users[i], room.answers[i] = user, reward
+                user = arriving_user(keys[0], start, odds.keep, odds.other)
+                draw = uniform_at(keys[1], start * n_arms + arm)
+                reward = 1 if draw < odds.click_probability[user, arm] else 0
+                place, stop = start - first, start + 1
+                room.arms[place], room.users[place] = arm, user
+                room.draws[place], room.answers[place] = draw, reward
                 rewards[arm] += reward
                 unplayed -= pulls[arm] == 0
                 pulls[arm] += 1
@@ -430,8 +453,7 @@ def play(
             batch_size,
             checkpoints,
             stream,
-            stream_key(seed, USERS, replicate),
-            stream_key(seed, OUTCOMES, replicate),
+            (stream_key(seed, USERS, replicate), stream_key(seed, OUTCOMES, replicate)),
             room,
             table,
             wins,

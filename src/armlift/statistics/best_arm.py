@@ -28,7 +28,7 @@ _NEGLIGIBLE = -28.0
 #: Widest panel in standard deviations of the narrowest arm that varies in it.
 _PANEL_WIDTH = 2.0
 #: Widest panel where a Beta's log density bends, which it does within a few units however wide it is.
-_BEND_WIDTH = 3.0
+_BEND_WIDTH = 2.0
 
 
 def _collocation(nodes: int) -> tuple[Floats, Floats, Floats]:
