@@ -1,4 +1,4 @@
-"""The project's own conf in a folder of its own, and the main job run there once, in the tests' tiny world."""
+"""The project's conf in a folder of its own, and the main job run there once, in the tests' tiny world."""
 
 import contextlib
 import subprocess
@@ -42,7 +42,7 @@ class Project:
         return answer.stdout.strip()
 
     def run(self, pipeline: str = "simulate", to: tuple[str, ...] = (), env: str = "test", **parameters):
-        """Run a pipeline, up to some nodes, in a session of its own, on the tiny files unless told otherwise."""
+        """Run a pipeline, up to some nodes, in a session of its own; on the tiny files unless told."""
         data = {"source": "ml-latest-small", "path": str(self.ratings_files)} | parameters.pop("data", {})
         with contextlib.chdir(self.root), warnings.catch_warnings():
             # MLflow hooks into imports the old way; of that, Python itself shows no warning either.

@@ -47,7 +47,8 @@ def test_the_catalog_holds_nothing_that_no_pipeline_writes(catalog):
 
 def test_tables_are_parquet_where_the_name_says(catalog):
     names = (
-        "decisions", "events", "policy_trend", "traffic_share", "posterior_snapshots", "cusum", "policy_summary",
+        "decisions", "events",
+        "policy_trend", "traffic_share", "posterior_snapshots", "cusum", "policy_summary",
     )  # fmt: skip
     for name in names:
         assert catalog[name]["type"] == "pandas.ParquetDataset"

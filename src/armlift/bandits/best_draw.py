@@ -134,6 +134,7 @@ def _place(table: BestDrawTable) -> None:
     high = min(high, 1.0)
     low = _rough_quantile(table, 0.003, low, high)
     middle = _rough_quantile(table, 0.985, low, high)
+    middle = min(middle, low + 0.92 * (1.0 - low))  # a power of 1 - x, seen from near 1, is not a polynomial
     high = _rough_quantile(table, 0.9999, middle, high)
     high = min(high, middle + 0.8 * (1.0 - middle))
     pivots, logs, end = table.pivots, table.logs, PIVOTS - 1
@@ -338,4 +339,4 @@ def _settle(stream: NDArray[np.uint64], table: BestDrawTable, lower: int, first:
 @jit
 def is_worn(table: BestDrawTable) -> bool:
     """Whether so many values were drawn that new pivots would have been cheaper."""
-    return table.drawn[0] > _PATIENCE
+    return bool(table.drawn[0] > _PATIENCE)

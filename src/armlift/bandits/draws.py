@@ -111,7 +111,7 @@ def normal(stream: NDArray[np.uint64]) -> float:
         word = next_word(stream)
         layer = int(word & np.uint64(0xFF))
         size = (word >> np.uint64(9)) & np.uint64(0xFFFFFFFFFFFFF)
-        x = float(size) * _WIDTHS[layer]
+        x = float(size) * float(_WIDTHS[layer])
         if (word >> np.uint64(8)) & np.uint64(1):
             x = -x
         if size < _INSIDE[layer]:
@@ -154,7 +154,7 @@ def gamma_scale(shape: float) -> float:
 @jit
 def _small_gamma(stream: NDArray[np.uint64], shape: float, scale: float) -> float:
     """Gamma with shape < 1, by the boost G(shape) = G(shape + 1) U^(1/shape)."""
-    return gamma(stream, shape + 1.0, scale) * uniform(stream) ** (1.0 / shape)
+    return gamma(stream, shape + 1.0, scale) * math.exp(math.log(uniform(stream)) / shape)
 
 
 @jit

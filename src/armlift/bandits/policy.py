@@ -54,8 +54,10 @@ class Policy(ABC):
     def __init__(self, *, floor: float = 0.0, min_pulls: int = 0) -> None:
         if not 0.0 <= floor <= 1.0:
             raise ParameterError("floor", floor, "0 <= floor <= 1 / number of arms", "Try 0.05.")
-        if min_pulls < 0:
-            raise ParameterError("min_pulls", min_pulls, "min_pulls >= 0", "Use 0 to judge arms at once.")
+        if min_pulls < 0 or min_pulls != int(min_pulls):
+            raise ParameterError(
+                "min_pulls", min_pulls, "min_pulls >= 0, whole", "Use 0 to judge arms at once."
+            )
         self.floor = float(floor)
         self.min_pulls = int(min_pulls)
 
@@ -135,6 +137,8 @@ class Policy(ABC):
         """
         arm, reward = np.asarray(arm), np.asarray(reward, dtype=float)
         self.check_reward(reward)
+        if (arm < 0).any() or (arm >= state.n_arms).any():
+            raise ParameterError("arm", arm, f"0 <= arm < {state.n_arms}", "Use the index of an arm.")
         rows = np.arange(len(arm))
         n, total, squares = state.n.copy(), state.total.copy(), state.squares.copy()
         observed, pending = state.observed.copy(), state.pending.copy()

@@ -71,8 +71,8 @@ class ThompsonSampling(Policy):
             )
         if not 0.0 < discount <= 1.0:
             raise ParameterError("discount", discount, "0 < discount <= 1", "Try 0.999, or 1 for none.")
-        if window is not None and window < 1:
-            raise ParameterError("window", window, "window >= 1", "Use None to keep all rewards.")
+        if window is not None and (window < 1 or window != int(window)):
+            raise ParameterError("window", window, "window >= 1, whole", "Use None to keep all rewards.")
         if window is not None and discount < 1.0:
             raise ParameterError("window", window, "None when discount < 1", "Forget in one way only.")
         self.prior = (float(prior[0]), float(prior[1]))

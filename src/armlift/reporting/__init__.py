@@ -5,6 +5,7 @@ from armlift.reporting.facts import Chart, SimulationFacts
 from armlift.reporting.gallery import build_charts
 from armlift.reporting.page import summary_page
 from armlift.reporting.rendering import render_html, render_png
+from armlift.reporting.results import champion
 from armlift.reporting.verdict import Verdict, decide
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "SimulationFacts",
     "Verdict",
     "build_charts",
+    "champion",
     "closing_table",
     "decide",
     "render_html",

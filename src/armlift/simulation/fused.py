@@ -7,6 +7,7 @@ Policies are thus compared on paired replicates, and nothing depends on batches 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -115,7 +116,7 @@ def _drawn(stream: NDArray[np.uint64], weights: Floats) -> int:
         left -= weights[k]
         if left < 0.0:
             return k
-    return weights.shape[0] - 1
+    return int(weights.shape[0]) - 1
 
 
 @jit
@@ -138,18 +139,26 @@ def _boltzmann(n: Floats, total: Floats, observed: Integers, temperature: float,
 
 
 @jit
-def _highest(family: int, n: Floats, total: Floats, observed: Integers, time: int) -> int:
-    """Arm with the highest mean or index; an arm without rewards counts as +infinity."""
-    best, best_score = 0, -np.inf
+def _highest(family: int, n: Floats, total: Floats, observed: Integers, time: int, leader: int) -> int:
+    """Arm with the highest mean or index, ties to the lowest; an arm without rewards counts as +infinity.
+
+    The last leader goes first: most KL-UCB indices then need no solving, because Pinsker's bound on them is
+    below its index.
+    """
     for k in range(n.shape[0]):
         if observed[k] == 0:
             return k
+    best, best_score, half_log = leader, -np.inf, 0.5 * math.log(max(time, 1))
+    for place in range(-1, n.shape[0]):
+        k = leader if place < 0 else place
         score = total[k] / n[k]
         if family == UCB1_INDEX:
             score = ucb1_index(score, n[k], float(time))
         elif family == KL_UCB_INDEX:
+            if score + math.sqrt(half_log / n[k]) < best_score - 1e-12 or place == leader:
+                continue
             score = kl_ucb_index(score, n[k], float(time))
-        if score > best_score:
+        if score > best_score or (score == best_score and k < best):
             best, best_score = k, score
     return best
 
@@ -336,7 +345,7 @@ def _play_replicate(
         elif rule.family == SOFTMAX:
             _boltzmann(n, total, room.observed, rule.rate, room.weights)
         elif rule.family != FIXED:
-            greedy = _highest(rule.family, n, total, room.observed, first)
+            greedy = _highest(rule.family, n, total, room.observed, first, greedy)
             for k in range(n_arms):
                 room.weights[k] = rule.rate / n_arms + (1.0 - rule.rate) * (k == greedy)
         if frozen:

@@ -78,7 +78,8 @@ def cusum(split: FixedSplit, fixed: PolicyRun, world: World) -> pd.DataFrame:
     Rewards are weighted by the inverse of the arm's propensity, so after t decisions the expectation is t
     times the difference of the click rates, in rewards.
     """
-    shares = split.allocation(split.initial_state(len(world.arms)))[0]
+    n_arms = len(world.arms)
+    shares = split.floor + (1.0 - n_arms * split.floor) * split.weights(split.initial_state(n_arms))[0]
     weighted = np.divide(fixed.rewards, shares, out=np.zeros(fixed.rewards.shape), where=shares > 0)
     tables = []
     for k, arm in enumerate(world.arms[1:], start=1):
