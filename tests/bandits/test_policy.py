@@ -242,7 +242,7 @@ def test_a_floor_of_one_over_the_number_of_arms_is_a_uniform_draw(policy_id, n_a
 
 @every_policy
 def test_negative_min_pulls_are_refused(policy_id):
-    with pytest.raises(ParameterError, match=r"min_pulls = -1: must satisfy min_pulls >= 0\. Use 0"):
+    with pytest.raises(ParameterError, match=r"min_pulls = -1: must satisfy min_pulls >= 0, whole\. Use 0"):
         make(policy_id, min_pulls=-1)
 
 

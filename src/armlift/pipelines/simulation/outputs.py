@@ -65,9 +65,10 @@ def log_simulation(
     tracking.log_pages(mlflow_run_id, {name: load() for name, load in figure_pages.items()})
     tracking.log_summary(mlflow_run_id, summary_page)
     logger.info("\n\n%s\n", reporting.closing_table(policy_summary, arm_click_rates, facts))
-    logger.info("page      data/reporting/summary.html")
-    logger.info("figures   data/reporting/figures/, tables data/simulation/")
-    logger.info("MLflow    run %s, see `make mlflow`", mlflow_run_id)
+    logger.info("page     data/reporting/summary.html")
+    logger.info("figures  data/reporting/figures/ (PNG), data/reporting/interactive/ (HTML)")
+    logger.info("tables   data/simulation/")
+    logger.info("MLflow   run %s, see `make mlflow`", mlflow_run_id)
 
 
 def _facts(
