@@ -9,7 +9,7 @@ recurrence of its own (Abramowitz and Stegun, 1964, 26.5.15 and 26.5.16), with g
     F(x; a + 1, b) = F(x; a, b) - g / a        F(x; a, b + 1) = F(x; a, b) + g / b
 
 so the table follows the posterior in a handful of vector operations. The choice has the distribution of K
-draws and an argmax; the table's error is that of its quadrature, below 1e-8 (tested).
+draws and an argmax; the table's error is that of its quadrature, about 1e-8 (tested).
 """
 
 from __future__ import annotations

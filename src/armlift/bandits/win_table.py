@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from armlift.bandits.beta_density import fill_density
 from armlift.jit import jit, jit_allocating, jit_reordering
-from armlift.statistics.best_arm import _collocation
+from armlift.statistics.best_arm import collocation
 
 Floats = NDArray[np.float64]
 
 _NODES = 4  # in each panel; the loops below are written out for four
-_POINTS, _WEIGHTS, _RUNNING = _collocation(_NODES)
+_POINTS, _WEIGHTS, _RUNNING = collocation(_NODES)
 _MOST_PANELS = 64
 _LANES = 4  # panels come in multiples, so that vector instructions leave no rest
 #: Width of a panel in standard deviations of the narrowest arm that varies in it.

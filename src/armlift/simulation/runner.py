@@ -13,7 +13,8 @@ from armlift.bandits.draws import name_code
 from armlift.bandits.policy import Policy, Rule
 from armlift.bandits.state import BanditState
 from armlift.errors import ParameterError
-from armlift.simulation.fused import Odds, Trace, play
+from armlift.simulation.answers import Odds
+from armlift.simulation.fused import Trace, play
 from armlift.simulation.vectorised import play_vectorised
 from armlift.simulation.world import Floats, Integers, World
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from armlift.bandits.draws import stream_key, uniform_at
 from armlift.bandits.policy import Policy
 from armlift.jit import jit_allocating
-from armlift.simulation.fused import OUTCOMES, USERS, Odds, Trace, arriving_user
+from armlift.simulation.answers import OUTCOMES, USERS, Odds, arriving_user
+from armlift.simulation.fused import Trace
 from armlift.simulation.world import Floats, Integers
 
 

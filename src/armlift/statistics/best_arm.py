@@ -31,7 +31,7 @@ _PANEL_WIDTH = 2.0
 _BEND_WIDTH = 2.0
 
 
-def _collocation(nodes: int) -> tuple[Floats, Floats, Floats]:
+def collocation(nodes: int) -> tuple[Floats, Floats, Floats]:
     """Gauss-Legendre nodes and weights on [0, 1], and the running-integral matrix at the nodes."""
     points, weights = np.polynomial.legendre.leggauss(nodes)
     vandermonde = np.polynomial.legendre.legvander(points, nodes - 1)
@@ -46,7 +46,7 @@ def _collocation(nodes: int) -> tuple[Floats, Floats, Floats]:
     return (points + 1.0) / 2.0, weights / 2.0, running / 2.0
 
 
-_POINTS, _WEIGHTS, _RUNNING = _collocation(_NODES)
+_POINTS, _WEIGHTS, _RUNNING = collocation(_NODES)
 
 
 @jit
