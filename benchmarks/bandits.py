@@ -87,9 +87,8 @@ def compile_seconds() -> float:
     """Seconds that the very first run takes beyond a second one."""
     import armlift
 
-    with (
-        tempfile.TemporaryDirectory() as fresh
-    ):  # compiled code is kept beside the sources, so copy these alone
+    # Compiled code is kept beside the sources: a copy of the sources alone has none.
+    with tempfile.TemporaryDirectory() as fresh:
         package = Path(armlift.__file__).parent
         shutil.copytree(package, Path(fresh, "armlift"), ignore=shutil.ignore_patterns("__pycache__"))
         finished = subprocess.run(
