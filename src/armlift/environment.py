@@ -26,10 +26,6 @@ def tracking_uri(root: Path) -> str:
 
     Returns:
         The URI.
-
-    Example:
-        >>> tracking_uri(Path("/srv/armlift"))
-        'sqlite:////srv/armlift/mlflow.db'
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
     file = sqlite_file(uri)

@@ -120,9 +120,10 @@ def test_figures_and_page_are_files_and_artifacts(main_job, project):
         with Image.open(picture) as image:
             assert min(image.size) > 200
             assert len(image.convert("RGB").getcolors(image.width * image.height)) > 10  # not blank
-        assert picture.with_suffix(".html").stat().st_size > 10_000
+        assert (folder / "interactive" / f"{picture.stem}.html").stat().st_size > 10_000
+    drawn = [*pictures, *(folder / "interactive").iterdir()]
     logged = artifacts(parent.info.run_id, "figures")
-    assert logged == {f"figures/{file.name}" for file in (folder / "figures").iterdir()}
+    assert logged == {f"figures/{file.name}" for file in drawn}
     assert "summary.html" in artifacts(parent.info.run_id)
     page = (folder / "summary.html").read_text()
     assert page.lstrip().lower().startswith("<!doctype html")
