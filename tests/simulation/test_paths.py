@@ -79,12 +79,14 @@ def test_both_paths_have_the_same_distribution_of_pulls(policy_id, batch_size, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy_id", POLICIES)
-@pytest.mark.parametrize("forgetting", [QUICK, WIDE], ids=["quick", "slow"])
-@pytest.mark.parametrize("more", [{}, {"floor": 0.05, "min_pulls": 3}], ids=["", "floor"])
-@pytest.mark.parametrize("batch_size", [1, 7, 40])
-def test_both_paths_have_the_same_distribution_of_pulls_closely(policy_id, forgetting, batch_size, more):
+@pytest.mark.parametrize(
+    ("batch_size", "forgetting", "more"),
+    [(1, QUICK, {}), (7, WIDE, {"floor": 0.05, "min_pulls": 3}), (40, WIDE, {})],
+    ids=["each reward", "short batches, floor", "long batches"],
+)
+def test_both_paths_have_the_same_distribution_of_pulls_closely(policy_id, batch_size, forgetting, more):
     policy = create_policy(policy_id, **forgetting.get(policy_id, {}), **more)
-    alike(policy, replicates=4000, horizon=150, batch_size=batch_size)
+    alike(policy, replicates=2000, horizon=120, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("prior", [(0.5, 0.5), (3.0, 0.7), (1.5, 4.0), (20.0, 20.0)])
