@@ -1,4 +1,3 @@
-import os
 import time
 import zipfile
 from pathlib import Path
@@ -73,15 +72,6 @@ def write_archive(tmp_path, name):
     return path
 
 
-def real_data():
-    root = os.environ.get("ARMLIFT_TEST_DATA")
-    if root is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("ARMLIFT_TEST_DATA must be set in CI")
-        pytest.skip("ARMLIFT_TEST_DATA is not set")
-    return Path(root)
-
-
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_set_reads_alike_from_archive_folder_and_parent(tmp_path, name):
     folder = write_folder(tmp_path / "unpacked", name)
@@ -148,9 +138,9 @@ def test_titles_lose_their_year(published, title, year):
     assert parts["year"].tolist() == [pd.NA if year is None else year]
 
 
-def test_real_ml_latest_small():
+def test_real_ml_latest_small(movielens_small):
     begin = time.process_time()
-    data = read_movielens("ml-latest-small", real_data(), "raise")
+    data = read_movielens("ml-latest-small", movielens_small.parent, "raise")
     assert time.process_time() - begin < 5
     assert (len(data.ratings), len(data.items), len(data.users)) == (100_836, 9_742, 610)
     assert data.ratings.sort_values(["timestamp", "user_id", "item_id"]).index.equals(data.ratings.index)
