@@ -1,0 +1,1 @@
+"""Experiments: what a brief declares, how it is measured and how it is decided."""
