@@ -7,7 +7,6 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from armlift.bandits.beta_density import fill_density
 from armlift.bandits.draws import (
     beta,
     gamma,
@@ -93,18 +92,3 @@ def test_betas_are_beta(a: float, b: float) -> None:
     out = np.empty(DRAWS)
     _betas(_stream(), a, b, out)
     assert stats.kstest(out, stats.beta(a, b).cdf).pvalue > 1e-3
-
-
-@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (1.5, 2.25), (7.0, 90.0), (40_000.0, 60_000.0)])
-def test_densities_agree_with_scipy(a: float, b: float) -> None:
-    centre, sd = stats.beta(a, b).mean(), stats.beta(a, b).std()
-    x = np.linspace(max(centre - 5 * sd, 1e-6), min(centre + 5 * sd, 1 - 1e-6), 50)
-    row = np.empty(50)
-    fill_density(row, np.stack([np.log(x), np.log1p(-x), -np.log(x) - np.log1p(-x)]), a, b, 50)
-    assert np.allclose(row, stats.beta(a, b).pdf(x), rtol=2e-9, atol=0.0)
-
-
-def test_densities_below_the_range_are_nothing() -> None:
-    row, logs = np.empty(1), np.array([[np.log(0.9)], [np.log(0.1)], [0.0]])
-    fill_density(row, logs, 1000.0, 9000.0, 1)
-    assert 0.0 <= row[0] < 1e-30

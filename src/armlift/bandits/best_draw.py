@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from armlift.bandits.beta_density import fill_density
+from armlift.bandits.beta_density import fill_density, log_beta
 from armlift.bandits.draws import beta, gamma_scale, uniform
 from armlift.bandits.kernels import log_beta_function
-from armlift.jit import jit, jit_allocating
+from armlift.jit import jit, jit_allocating, jit_inlined
 
 Floats = NDArray[np.float64]
 
@@ -198,7 +198,7 @@ def _fill_row(table: BestDrawTable, k: int) -> None:
     """Integrate the density of one arm between the pivots, from above."""
     pivots, values, end = table.pivots, table.values, PIVOTS - 1
     below, change, a, b, sd = table.below[k], table.change[k], table.a[k], table.b[k], table.sd[k]
-    fill_density(values, table.logs, a, b, values.shape[0])
+    fill_density(values, table.logs, a, b, log_beta(a, b), values.shape[0])
     for p in range(1, end):
         change[p] = values[p] if values[p] > _NEGLIGIBLE else 0.0
     below[0], change[0], below[end], change[end] = 0.0, 0.0, 1.0, 0.0
@@ -227,7 +227,7 @@ def place_pivots(table: BestDrawTable) -> None:
     table.drawn[0] = 0
 
 
-@jit
+@jit_inlined
 def add_reward(table: BestDrawTable, arm: int, success: bool) -> None:
     """Follow the posterior of one arm through one reward."""
     a, b = table.a[arm], table.b[arm]
@@ -284,7 +284,7 @@ def _draw_between(
             return y
 
 
-@jit
+@jit_inlined
 def best_draw(stream: NDArray[np.uint64], table: BestDrawTable) -> int:
     """The arm with the largest posterior draw."""
     n_arms, largest = table.a.shape[0], table.largest
@@ -336,7 +336,7 @@ def _settle(stream: NDArray[np.uint64], table: BestDrawTable, lower: int, first:
     return best
 
 
-@jit
+@jit_inlined
 def is_worn(table: BestDrawTable) -> bool:
     """Whether so many values were drawn that new pivots would have been cheaper."""
     return bool(table.drawn[0] > _PATIENCE)

@@ -61,4 +61,5 @@ def meet_all(
     for i in range(arms.shape[0]):
         draws[i] = uniform_at(keys[1], (start + i) * n_arms + arms[i])
     for i in range(arms.shape[0]):
-        answers[i] = draws[i] < odds.click_probability[users[i], arms[i]]
+        user, arm = np.uint64(users[i]), np.uint64(arms[i])  # unsigned: no index counts from the end
+        answers[i] = draws[i] < odds.click_probability[user, arm]

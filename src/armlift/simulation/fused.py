@@ -21,6 +21,7 @@ from armlift.bandits.win_table import WinTable, empty_win_table, win_probabiliti
 from armlift.jit import jit, jit_allocating
 from armlift.simulation.answers import OUTCOMES, USERS, Odds, arriving_user, meet_all
 from armlift.simulation.rules import (
+    EDGES_AT_ONCE,
     absorb,
     believe_normal,
     boltzmann,
@@ -71,7 +72,8 @@ class _Room(NamedTuple):
         draws: Uniform behind the answer, shape (B,).
         answers: Reward, shape (B,).
         weights: Choice probabilities by arm, shape (K,).
-        edges: Their cumulative sums with the floor, shape (K,).
+        edges: Their cumulative sums with the floor, at least K - 1, and then numbers above 1.
+        tally: Counts of a stretch, shape (2, K).
         n: Weight of the rewards that the policy remembers, shape (K,).
         total: Their weighted sum, shape (K,).
         ring: The window's (n, total) by arm and bucket, shape (2, K, buckets).
@@ -86,6 +88,7 @@ class _Room(NamedTuple):
     answers: Integers
     weights: Floats
     edges: Floats
+    tally: Integers
     n: Floats
     total: Floats
     ring: Integers
@@ -95,11 +98,26 @@ class _Room(NamedTuple):
 
 
 @jit
-def _count_all(arms: Integers, answers: Integers, pulls: Integers, rewards: Integers) -> None:
-    """Add a stretch to the sums."""
-    for i in range(arms.shape[0]):
-        pulls[arms[i]] += 1
-        rewards[arms[i]] += answers[i]
+def _count_all(
+    arms: Integers, answers: Integers, tally: Integers, pulls: Integers, rewards: Integers
+) -> None:
+    """Add a stretch of less than 2^32 decisions to the sums.
+
+    Both halves of the stretch are counted at once, in rows of their own, because adding to a number that was
+    stored a moment ago has to wait for it. Pulls and rewards are the halves of one number.
+    """
+    half = arms.shape[0] // 2
+    left, right, left_answers, right_answers = arms[:half], arms[half:], answers[:half], answers[half:]
+    for k in range(pulls.shape[0]):
+        tally[0, k] = tally[1, k] = 0
+    for i in range(half):
+        tally[0, np.uint64(left[i])] += (left_answers[i] << 32) + 1
+        tally[1, np.uint64(right[i])] += (right_answers[i] << 32) + 1
+    if right.shape[0] > half:
+        tally[1, right[half]] += (right_answers[half] << 32) + 1
+    for k in range(pulls.shape[0]):
+        pulls[k] += (tally[0, k] & 0xFFFFFFFF) + (tally[1, k] & 0xFFFFFFFF)
+        rewards[k] += (tally[0, k] >> 32) + (tally[1, k] >> 32)
 
 
 @jit
@@ -164,7 +182,7 @@ def _play_replicate(
                 arms, draws, answers = room.arms[here], room.draws[here], room.answers[here]
                 choose_all(stream, room.edges, arms, draws)
                 meet_all(odds, keys, start, arms, room.users[here], draws, answers)
-                _count_all(arms, answers, pulls, rewards)
+                _count_all(arms, answers, room.tally, pulls, rewards)
             else:
                 if rule.floor > 0.0 and uniform(stream) < n_arms * rule.floor:
                     arm = int(uniform(stream) * n_arms)
@@ -251,7 +269,8 @@ def play(
             np.zeros(size),
             np.zeros(size, dtype=np.int64),
             rule.weights.copy(),
-            np.zeros(n_arms),
+            np.full(-(-n_arms // EDGES_AT_ONCE) * EDGES_AT_ONCE, 2.0),
+            np.zeros((2, n_arms), dtype=np.int64),
             np.zeros(n_arms),
             np.zeros(n_arms),
             np.zeros((2, n_arms, max(rule.buckets, 1)), dtype=np.int64),

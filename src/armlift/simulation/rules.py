@@ -13,6 +13,9 @@ from armlift.bandits.policy import KL_UCB_INDEX, UCB1_INDEX, Rule
 from armlift.jit import jit
 from armlift.simulation.world import Floats, Integers
 
+#: Edges that `choose_all` compares with in one pass; their number is a multiple of it.
+EDGES_AT_ONCE = 4
+
 
 @jit
 def fewest(pulls: Integers) -> int:
@@ -136,9 +139,9 @@ def absorb(
 
 @jit
 def spread_out(rule: Rule, weights: Floats, edges: Floats) -> None:
-    """Cumulative choice probabilities of the arms, floor included."""
+    """Cumulative choice probabilities of all arms but the last, floor included; `edges` ends beyond 1."""
     edge, scale = 0.0, 1.0 - weights.shape[0] * rule.floor
-    for k in range(weights.shape[0]):
+    for k in range(weights.shape[0] - 1):
         edge += rule.floor + scale * weights[k]
         edges[k] = edge
 
@@ -149,7 +152,7 @@ def choose_all(stream: NDArray[np.uint64], edges: Floats, arms: Integers, draws:
     uniforms(stream, draws)
     for i in range(arms.shape[0]):
         arms[i] = 0
-    for k in range(edges.shape[0] - 1):
-        edge = edges[k]
+    for k in range(0, edges.shape[0], EDGES_AT_ONCE):
+        e0, e1, e2, e3 = edges[k], edges[k + 1], edges[k + 2], edges[k + 3]
         for i in range(arms.shape[0]):
-            arms[i] += draws[i] >= edge
+            arms[i] += (draws[i] >= e0) + (draws[i] >= e1) + (draws[i] >= e2) + (draws[i] >= e3)
