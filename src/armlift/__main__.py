@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from armlift.commands.download import download
+from armlift.commands.plan import plan
 from armlift.errors import ArmliftError
 
 
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 main.add_command(download)
+main.add_command(plan)
 
 if __name__ == "__main__":
     main(prog_name="armlift")

@@ -6,6 +6,7 @@ ArmliftError
 │   ├── DataFileError       a file is missing, truncated or not in the expected format
 │   └── BadRowsError        rows of a file break the schema and `data.on_bad_rows` is `raise`
 ├── DownloadError           a data set could not be fetched, checked or unpacked
+├── BriefError              an experiment brief has faults, listed by field
 ├── NotFittedError          a recommender was asked before `fit`
 ├── WorldError              no simulation world can be built from this data
 ├── SimulationError         a simulation contradicts itself
@@ -13,6 +14,9 @@ ArmliftError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class ArmliftError(Exception):
@@ -48,6 +52,35 @@ class BadRowsError(DataError):
 
 class DownloadError(ArmliftError):
     """A data set could not be fetched, checked or unpacked."""
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a document.
+
+    Attributes:
+        field: Where, such as `strategies[0].share`; empty where it is the document as a whole.
+        message: What is wrong and what to write instead.
+    """
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class BriefError(ArmliftError):
+    """An experiment brief has faults.
+
+    Args:
+        faults: All of them.
+        source: Name of the file, if it came from one.
+    """
+
+    def __init__(self, faults: Sequence[Fault], source: str = "brief") -> None:
+        number = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n  ".join([f"{source} has {number}:", *map(str, faults)]))
+        self.faults, self.source = tuple(faults), source
 
 
 class NotFittedError(ArmliftError):

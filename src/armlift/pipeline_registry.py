@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from armlift.pipelines import data, simulation, training
+from armlift.pipelines import data, planning, simulation, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines for `kedro run --pipeline=...`; verbs, of which `simulate` is the main job."""
     read, train, play = data.create_pipeline(), training.create_pipeline(), simulation.create_pipeline()
     simulate = read + train + play
-    return {"data": read, "train": read + train, "simulate": simulate, "__default__": simulate}
+    return {
+        "data": read,
+        "train": read + train,
+        "simulate": simulate,
+        "plan": planning.create_pipeline(),
+        "__default__": simulate,
+    }

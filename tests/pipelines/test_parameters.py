@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from armlift.pipelines.parameters import (
     DataParameters,
+    PlanningParameters,
     PolicyParameters,
     SimulationParameters,
     TrainingParameters,
@@ -40,6 +41,10 @@ def test_floor_and_first_turns_are_not_the_fixed_splits():
         (SimulationParameters, {"workers": 0}, "greater than or equal to 1"),
         (SimulationParameters, {"decisions_per_day": 0.0}, "greater than 0"),
         (SimulationParameters, {"batchsize": 5}, "Extra inputs are not permitted"),
+        (PlanningParameters, {"brief": None}, "without a brief, rule and baseline must be given"),
+        (PlanningParameters, {"brief": "x.yml", "rule": "nobody"}, "rule = 'nobody'.*one of fixed_horizon"),
+        (PlanningParameters, {"brief": "x.yml", "baseline": 1.0}, "less than 1"),
+        (PlanningParameters, {"brief": "x.yml", "replicates": 1}, "greater than or equal to 2"),
         (PolicyParameters, {"play": {}}, "at least 1 item"),
         (PolicyParameters, {"play": {"ucb1": {}}, "floor": 1.5}, "less than or equal to 1"),
         (PolicyParameters, {"play": {"softmax": {"temperature": -1}}}, "temperature = -1"),
@@ -49,3 +54,8 @@ def test_floor_and_first_turns_are_not_the_fixed_splits():
 def test_values_out_of_bounds_are_refused_by_name(model, values, words):
     with pytest.raises(ValidationError, match=f"(?s){words}"):
         model(**values)
+
+
+def test_what_is_null_stays_as_the_brief_says():
+    planning = PlanningParameters(brief="x.yml", looks=7, alpha=0.1)
+    assert planning.overrides == {"looks": 7, "alpha": 0.1}

@@ -27,7 +27,7 @@ def catalog():
 
 
 def test_the_words_of_the_command():
-    assert {"data", "train", "simulate", "__default__"} <= set(PIPELINES)
+    assert {"data", "train", "simulate", "plan", "__default__"} <= set(PIPELINES)
     assert PIPELINES["__default__"].nodes == PIPELINES["simulate"].nodes
     assert set(PIPELINES["data"].nodes) < set(PIPELINES["train"].nodes) < set(PIPELINES["simulate"].nodes)
 
@@ -79,6 +79,7 @@ def test_the_parameters_are_those_of_their_models(env):
         "world": parameters.WorldParameters,
         "simulation": parameters.SimulationParameters,
         "policies": parameters.PolicyParameters,
+        "planning": parameters.PlanningParameters,
     }
     assert set(given) == set(models)
     for name, model in models.items():

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import integrate, special
 
 from armlift.statistics import probability_best_beta, probability_best_normal
+from armlift.statistics.posteriors import beta_beats
 
 ERROR = 1e-8
 
@@ -181,6 +182,15 @@ def test_a_million_clicks_without_a_failure_but_one():
     best = a * (a + 1) / ((a + others) * (a + others + 1))
     got = probability_best_beta(np.array([a, a, 999_990]), np.array([1.0, 2.0, 1.0]))
     assert got[1] == pytest.approx(best, abs=ERROR)
+
+
+@pytest.mark.parametrize("lowest", [0.5, 1e5, 3e6])
+def test_two_arms_up_to_ten_million_rewards(lowest):
+    """Against the integral over characteristic functions, which has 11 digits there."""
+    a, b, c, d = np.exp(np.random.default_rng(6).uniform(math.log(lowest), math.log(1e7), (4, 300)))
+    c[::2], d[::2] = a[::2] + np.sqrt(a[::2]), b[::2]  # arms that are close
+    got = probability_best_beta(np.stack([a, c], axis=-1), np.stack([b, d], axis=-1))
+    assert got[:, 0] == pytest.approx(beta_beats(a, b, c, d), abs=ERROR / 2)
 
 
 @pytest.mark.parametrize("n_arms", [20, 100])

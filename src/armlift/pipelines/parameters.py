@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from armlift.bandits import create_policy
+from armlift.experiments.rules import decision_rule
 from armlift.recommenders import create_recommender
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -126,3 +127,48 @@ class PolicyParameters(_Parameters):
         for policy_id, parameters in self.of_each_policy().items():
             create_policy(policy_id, **parameters)
         return self
+
+
+class PlanningParameters(_Parameters):
+    """Which plan is tried; what is null stays as the brief says.
+
+    Attributes:
+        brief: Path of the brief; null for a plain A/B test, which needs a rule and a baseline.
+        rule: Decision rule instead of the brief's.
+        baseline: Conversion rate of the control.
+        looks: Planned looks.
+        users_per_look: Users per arm between two looks.
+        mde: Smallest effect worth finding, relative.
+        alpha: Accepted rate of false winners.
+        minimum_sample: Users every arm must have before a verdict.
+        any_arm: Whether a control that beats its variant counts as a winner too.
+        replicates: Simulated experiments in each scenario.
+        seed: Seed of the simulated users.
+    """
+
+    brief: Path | None
+    rule: str | None = None
+    baseline: Share | None = None
+    looks: Count | None = None
+    users_per_look: Count | None = None
+    mde: Annotated[float, Field(gt=0.0)] | None = None
+    alpha: Share | None = None
+    minimum_sample: Annotated[int, Field(ge=0)] | None = None
+    any_arm: bool = False
+    replicates: Annotated[int, Field(ge=2)] = 4000
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Self:
+        if self.rule is not None:
+            decision_rule(self.rule)
+        if self.brief is None and (self.rule is None or self.baseline is None):
+            raise ValueError("without a brief, rule and baseline must be given")
+        return self
+
+    @property
+    def overrides(self) -> dict[str, float]:
+        """What overrules the brief's design."""
+        names = ("baseline", "looks", "users_per_look", "mde", "alpha", "minimum_sample")
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value is not None}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from armlift.jit import jit, jit_allocating
+from armlift.statistics.two_betas import log_beta_excess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,8 +71,13 @@ def _log_density(is_beta: bool, z: float, first: float, second: float) -> float:
 
 @jit
 def _log_norm(is_beta: bool, first: float, second: float) -> float:
-    if is_beta:
-        return math.lgamma(first) + math.lgamma(second) - math.lgamma(first + second)
+    if is_beta:  # log Beta(first, second), whose largest terms cancel with those of the density's peak
+        peak = _log_density(True, math.log(first / second), first, second)
+        return (
+            peak
+            + 0.5 * math.log(2.0 * math.pi * (1.0 / first + 1.0 / second))
+            + log_beta_excess(first, second)
+        )
     return math.log(second) + 0.5 * math.log(2.0 * math.pi)
 
 
@@ -86,8 +92,8 @@ def _limit(is_beta: bool, first: float, second: float, centre: float, spread: fl
 
 
 @jit_allocating
-def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Floats) -> None:
-    """Write P(arm is best) of one set of arms into `out`.
+def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Floats) -> float:
+    """Write P(arm is best) of one set of arms into `out`, and return E[largest value] - largest mean.
 
     Args:
         is_beta: Beta(first, second) posteriors; otherwise Normal(mean first, standard deviation second).
@@ -131,6 +137,8 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
             starts[n_panels], widths[n_panels] = start, width
             n_panels += 1
 
+    largest_mean = (first / (first + second)).max() if is_beta else first.max()
+    values = np.empty((n_panels, _NODES))  # above the largest mean
     densities = np.zeros((n_panels, n_arms, _NODES))
     masses = np.zeros((n_panels, n_arms))
     below = np.ones(n_arms)  # distribution function at the panel's start, from the mass above `low`
@@ -139,6 +147,7 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
         for i in range(_NODES):
             z = starts[p] + widths[p] * _POINTS[i]
             success[i], failure[i] = _log_sigmoids(z) if is_beta else (z, 0.0)
+            values[p, i] = (math.exp(success[i]) if is_beta else z) - largest_mean
         for k in range(n_arms):
             if lower[k] < starts[p] + widths[p] and upper[k] > starts[p]:
                 for i in range(_NODES):
@@ -153,6 +162,7 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
         below[k] = max(below[k], 0.0)
 
     out[:] = 0.0
+    excess = 0.0
     inside = np.empty((n_arms, _NODES))
     above = np.empty(n_arms)
     for p in range(n_panels):
@@ -170,21 +180,24 @@ def best_arm_probabilities(is_beta: bool, first: Floats, second: Floats, out: Fl
                 product *= inside[k, i]
             product = _WEIGHTS[i]
             for k in range(n_arms):
-                out[k] += densities[p, k, i] * product * above[k]
+                share = densities[p, k, i] * product * above[k]
+                out[k] += share
+                excess += share * values[p, i]
                 product *= inside[k, i]
     total = 0.0
     for k in range(n_arms):
         out[k] = max(out[k], 0.0)
         total += out[k]
     out /= total
+    return max(excess / total, 0.0)
 
 
 @jit_allocating
-def _all_rows(is_beta: bool, first: Floats, second: Floats) -> Floats:
-    out = np.empty_like(first)
+def _all_rows(is_beta: bool, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    out, excess = np.empty_like(first), np.empty(first.shape[0])
     for row in range(first.shape[0]):
-        best_arm_probabilities(is_beta, first[row], second[row], out[row])
-    return out
+        excess[row] = best_arm_probabilities(is_beta, first[row], second[row], out[row])
+    return out, excess
 
 
 def probability_best_beta(a: Floats, b: Floats) -> Floats:
@@ -201,7 +214,7 @@ def probability_best_beta(a: Floats, b: Floats) -> Floats:
         >>> probability_best_beta(np.array([2.0, 1.0]), np.array([1.0, 1.0])).round(4)
         array([0.6667, 0.3333])
     """
-    return _by_rows(True, a, b)
+    return best_of_rows(True, a, b)[0]
 
 
 def probability_best_normal(mean: Floats, sd: Floats) -> Floats:
@@ -214,12 +227,13 @@ def probability_best_normal(mean: Floats, sd: Floats) -> Floats:
     Returns:
         Probabilities, shape (..., K); each row sums to 1.
     """
-    return _by_rows(False, mean, sd)
+    return best_of_rows(False, mean, sd)[0]
 
 
-def _by_rows(is_beta: bool, first: Floats, second: Floats) -> Floats:
+def best_of_rows(is_beta: bool, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """P(arm is best), shape (..., K), and E[largest value] - largest mean, shape (...)."""
     first, second = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
     n_arms = first.shape[-1]
     rows = np.ascontiguousarray(first.reshape(-1, n_arms)), np.ascontiguousarray(second.reshape(-1, n_arms))
-    result: Floats = _all_rows(is_beta, *rows).reshape(first.shape)
-    return result
+    probabilities, excess = _all_rows(is_beta, *rows)
+    return probabilities.reshape(first.shape), excess.reshape(first.shape[:-1])

@@ -17,7 +17,8 @@ class Reason(IntEnum):
     """Why a comparison says nothing, or less than it could.
 
     `NONE` is the ordinary case. In all others the interval is the whole line and the p-value 1, but for
-    `NO_VARIANCE`, where both arms are constant: they differ for certain or not at all.
+    `WEAK_BASELINE`, where a fixed-horizon test keeps its p-value, which is then at least 1 - confidence. Two
+    constant arms (`NO_VARIANCE`) say nothing either: 2 of 2 units against 0 of 2 are no proof.
     """
 
     NONE = 0
@@ -26,6 +27,7 @@ class Reason(IntEnum):
     TOO_FEW = 3
     NO_VARIANCE = 4
     ZERO_BASELINE = 5
+    WEAK_BASELINE = 6
 
     @property
     def text(self) -> str:
@@ -40,6 +42,7 @@ _TEXTS = {
     Reason.TOO_FEW: "fewer than two units in an arm: the variance is unknown",
     Reason.NO_VARIANCE: "both arms are constant: there is no noise to compare with",
     Reason.ZERO_BASELINE: "the control's value is 0: a relative effect is not defined",
+    Reason.WEAK_BASELINE: "the control's value is within its own noise of 0: a relative effect has no bounds",
 }
 
 

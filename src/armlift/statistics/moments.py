@@ -134,7 +134,8 @@ class Moments:
             return cls(
                 np.zeros(rows.shape[:-2]), np.zeros((*rows.shape[:-2], d)), np.zeros((*rows.shape[:-2], d, d))
             )
-        mean = rows.mean(axis=-2)
+        constant = (rows == rows[..., :1, :]).all(axis=-2)  # its mean must be exact, its scatter 0
+        mean = np.where(constant, rows[..., 0, :], rows.mean(axis=-2))
         deviations = rows - mean[..., None, :]
         return cls(
             np.full(rows.shape[:-2], float(n)), mean, np.einsum("...ri,...rj->...ij", deviations, deviations)
@@ -171,14 +172,10 @@ class Moments:
 
     def __getitem__(self, index: Any) -> Self:
         at = index if isinstance(index, tuple) else (index,)
-        n = self.n[at]
-        d = self.mean.shape[-1]
-        tail = (slice(None),)
-        if Ellipsis not in at and len(at) < self.n.ndim:
-            at = (*at, Ellipsis)
-        return type(self)(
-            n, self.mean[at + tail].reshape(*n.shape, d), self.scatter[at + tail * 2].reshape(*n.shape, d, d)
-        )
+        if not any(part is Ellipsis for part in at):
+            at = (*at, Ellipsis)  # the columns stay
+        columns = (slice(None),)
+        return type(self)(self.n[at], self.mean[at + columns], self.scatter[at + columns * 2])
 
     def sum(self, axis: int = -1) -> Self:
         """Pool the statistics along an axis of `n`."""
@@ -259,11 +256,35 @@ class CovariateRatio(Moments):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """An estimate that was made elsewhere, such as an adjusted mean; see `Sample`."""
+    """An estimate that was made elsewhere, such as an adjusted mean; see `Sample`.
+
+    Attributes:
+        n: Units, shape (...).
+        value: The estimate, the same shape.
+        variance: n times the squared standard error, the same shape.
+    """
 
     n: Floats
     value: Floats
     variance: Floats
+
+    def __init__(self, n: ArrayLike, value: ArrayLike, variance: ArrayLike) -> None:
+        units, values, spread = np.broadcast_arrays(
+            np.asarray(n, float), np.asarray(value, float), np.asarray(variance, float)
+        )
+        _check_counts(units)
+        for name, array, valid, bound in (
+            ("value", values, np.isfinite(values), "finite"),
+            ("variance", spread, (spread >= 0.0) & np.isfinite(spread), "0 <= variance < infinity"),
+        ):
+            if not valid.all():
+                raise ParameterError(name, float(array[~valid].flat[0]), bound, "Estimate it from data.")
+        object.__setattr__(self, "n", units)
+        object.__setattr__(self, "value", values)
+        object.__setattr__(self, "variance", spread)
+
+    def __getitem__(self, index: Any) -> Estimate:
+        return Estimate(self.n[index], self.value[index], self.variance[index])
 
 
 def ratio_weights(numerator: Floats, denominator: Floats) -> tuple[Floats, Floats]:

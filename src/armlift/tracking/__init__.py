@@ -9,6 +9,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from armlift.tracking.artifacts import log_images, log_pages, log_summary
 from armlift.tracking.client import active_run_id, kill_open_run
+from armlift.tracking.plans import log_plan, log_rule_runs, log_tables
 from armlift.tracking.policies import log_policy_runs, log_verdict
 from armlift.tracking.provenance import (
     flatten_parameters,
@@ -28,9 +29,12 @@ __all__ = [
     "log_git_state",
     "log_images",
     "log_pages",
+    "log_plan",
     "log_policy_runs",
     "log_recommenders",
+    "log_rule_runs",
     "log_run_parameters",
     "log_summary",
+    "log_tables",
     "log_verdict",
 ]
