@@ -22,11 +22,11 @@ PEERS = Path(__file__).parent / "peers"
 MEANS = tuple(round(0.30 + 0.02 * arm, 2) for arm in range(10))
 HORIZON = 10_000
 CORES = 2
-#: Replicates in one run, by batch size. The fastest peer plays as many as armlift; the others fewer, so that
-#: no run takes much longer than ten seconds.
+#: Replicates in one run, by batch size: few enough for no run to take much longer than ten seconds, enough
+#: for armlift's to take most of a tenth of a second.
 REPLICATES = {
     1: {"armlift": 120, "obp": 120, "smpybandits": 40, "mabwiser": 4, "pybandits": 4},
-    100: {"armlift": 120, "obp": 40, "smpybandits": 40, "mabwiser": 120, "pybandits": 8},
+    100: {"armlift": 1200, "obp": 40, "smpybandits": 40, "mabwiser": 120, "pybandits": 8},
 }
 
 
@@ -133,7 +133,7 @@ def compare(python: Path, batch: int, rounds: int) -> None:
     pairs: dict[str, list[tuple[Run, Run]]] = {peer: [] for peer in peers}
     for turn in range(rounds):
         for number, (peer, replicates) in enumerate(peers.items()):
-            seed = 1000 * (turn * len(peers) + number)  # apart by more than the replicates, which add to it
+            seed = 10_000 * (turn * len(peers) + number)  # apart by more than the replicates, which add to it
             armlift = run_armlift(batch, REPLICATES[batch]["armlift"], seed)
             pairs[peer].append((armlift, run_peer(python, peer, batch, replicates, seed)))
 
