@@ -8,11 +8,14 @@ import click
 
 from armlift.commands.download import download
 from armlift.commands.plan import plan
-from armlift.errors import ArmliftError
+from armlift.errors import ArmliftError, BriefError
 
 
 class ArmliftGroup(click.Group):
-    """A command group that reports armlift's own errors as one line, with exit code 1."""
+    """A command group that reports armlift's own errors without a traceback, with exit code 1.
+
+    An error is one line; the faults of a brief are a list.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command.
@@ -23,7 +26,8 @@ class ArmliftGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ArmliftError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
+            text = str(error) if isinstance(error, BriefError) else " ".join(str(error).split())
+            raise click.ClickException(text) from error
 
 
 @click.group(cls=ArmliftGroup)

@@ -108,8 +108,6 @@ def test_any_arm_counts_the_control_too():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "rule = None: must satisfy given where there is no BRIEF"),
-        (("--rule", "pocock"), "baseline = None: must satisfy given where there is no brief. Try 0.1."),
         (("--rule", "x", "--baseline", 0.1), "rule = 'x': must satisfy one of fixed_horizon"),
         (("--rule", "pocock", "--baseline", 1.5), "baseline = 1.5: must satisfy 0 < baseline < 1"),
         (("--rule", "pocock", "--baseline", "nan"), "baseline = nan: must satisfy 0 < baseline < 1"),
@@ -119,7 +117,6 @@ def test_any_arm_counts_the_control_too():
         (("--rule", "pocock", "--baseline", 0.1, "--replicates", 1), "replicates = 1: must satisfy 2 <="),
         (("--rule", "pocock", "--baseline", 0.1, "--seed", -1), "seed = -1: must satisfy 0 <= seed"),
         (("--rule", "pocock", "--baseline", 0.1, "--users-per-look", 0), "users_per_look = 0: must satisfy"),
-        (("nowhere.yml",), "nowhere.yml has 1 fault"),
     ],
 )
 def test_bad_input_is_one_line_that_names_value_bound_and_remedy(arguments, words):
@@ -131,8 +128,23 @@ def test_bad_input_is_one_line_that_names_value_bound_and_remedy(arguments, word
     assert words in line
 
 
-def test_a_word_for_a_number_is_a_usage_error():
-    assert run("--rule", "pocock", "--baseline", "high").exit_code == 2
+def test_faults_of_a_brief_are_listed_line_by_line(tmp_path):
+    file = tmp_path / "brief.yml"
+    file.write_text("id: x\nvariants: [a]\n")
+    result = run(file)
+    assert result.exit_code == 1
+    first, *faults = result.stderr.splitlines()
+    assert first.startswith(f"Error: {file} has ")
+    assert "  variants: has 1; at least 2 are needed" in faults
+    assert len(faults) > 5
+    assert "nowhere.yml has 1 fault" in run("nowhere.yml").stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--rule", "pocock"), ("--baseline", 0.1), ("--rule", "pocock", "--baseline", "high")]
+)
+def test_what_cannot_be_a_question_is_a_usage_error(arguments):
+    assert run(*arguments).exit_code == 2
 
 
 def test_help_names_every_rule():

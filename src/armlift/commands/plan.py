@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-from armlift.errors import ParameterError
-
 
 @click.command()
 @click.argument("brief", required=False, type=click.Path(path_type=Path))
@@ -59,10 +57,12 @@ def plan(
     from armlift.simulation.plan_question import ask
 
     declared = None if brief is None else load_brief(brief)
-    if rule_name is None and declared is not None:
-        rule_name = declared.stopping_rule
-    if rule_name is None:
-        raise ParameterError("--rule", None, "given where there is no BRIEF", "Try --rule always_valid.")
+    if declared is not None:
+        rule_name = rule_name or declared.stopping_rule
+    if rule_name is None or (declared is None and baseline is None):
+        raise click.UsageError(
+            "Name a BRIEF, or a rule and a baseline: armlift plan --rule always_valid --baseline 0.1"
+        )
     rule = decision_rule(rule_name)
     options = {
         "baseline": baseline,
