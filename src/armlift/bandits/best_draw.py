@@ -289,10 +289,9 @@ def best_draw(stream: NDArray[np.uint64], table: BestDrawTable) -> int:
     """The arm with the largest posterior draw."""
     n_arms, largest = table.a.shape[0], table.largest
     u = uniform(stream)
-    lower, step = 0, PIVOTS >> 1
-    while step > 0:
-        lower += step if largest[lower + step] <= u else 0
-        step >>= 1
+    lower = 0
+    for p in range(1, largest.shape[0]):  # counting them all is faster than the steps of a search
+        lower += largest[p] <= u
     lower_mass, upper_mass = largest[lower], largest[lower + 1]
     # Of the arms whose draws lie in the cell, the first in order has index k with probability
     # G[k-1] - G[k], where G[k] multiplies the lower F's up to k and the upper F's beyond.

@@ -145,12 +145,12 @@ def _play_replicate(
     frozen = exact and not normals and batch_size >= long_batch
     tabled = thompson and exact and not forgets and not frozen
     a, b = table.a, table.b  # Beta parameters, or the Normal's means and standard deviations
-    checkpoint, greedy = 0, 0
+    checkpoint, greedy, tracing = 0, 0, trace.arms.shape[0] > 0
     unplayed, due = n_arms, n_arms if rule.first_pulls > 0 else 0
 
     for first in range(0, horizon, batch_size):
         last = min(first + batch_size, horizon)
-        if trace.arms.shape[0] > 0:
+        if tracing:
             for k in range(n_arms):
                 version = first // batch_size
                 trace.n[version, k], trace.total[version, k] = n[k], total[k]
@@ -212,7 +212,7 @@ def _play_replicate(
                     pulls_at[checkpoint, k], rewards_at[checkpoint, k] = pulls[k], rewards[k]
                 checkpoint += 1
 
-        if trace.arms.shape[0] > 0:
+        if tracing:
             for i in range(last - first):
                 trace.arms[first + i], trace.users[first + i] = room.arms[i], room.users[i]
                 trace.draws[first + i] = room.draws[i]
@@ -222,10 +222,11 @@ def _play_replicate(
                     add_reward(table, room.arms[i], room.answers[i] == 1)
                 else:
                     absorb(rule, room.arms[i], room.answers[i], first + i, n, total, room.ring)
-        for k in range(n_arms):
-            room.observed[k] = pulls[k]
-            if not forgets:
-                n[k], total[k] = pulls[k], rewards[k]
+        if not tabled or tracing:
+            for k in range(n_arms):
+                room.observed[k] = pulls[k]
+                if not forgets:
+                    n[k], total[k] = pulls[k], rewards[k]
 
 
 @jit_allocating
