@@ -8,6 +8,9 @@ import click
 
 from armlift.commands.download import download
 from armlift.commands.plan import plan
+from armlift.commands.promote import promote
+from armlift.commands.route import route
+from armlift.commands.slates import slates
 from armlift.errors import ArmliftError, BriefError
 
 
@@ -37,6 +40,9 @@ def main() -> None:
 
 main.add_command(download)
 main.add_command(plan)
+main.add_command(promote)
+main.add_command(route)
+main.add_command(slates)
 
 if __name__ == "__main__":
     main(prog_name="armlift")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from armlift.pipelines import data, planning, simulation, training
+from armlift.pipelines import data, evaluation, planning, simulation, training, tuning
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -14,6 +14,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         "data": read,
         "train": read + train,
+        "tune": read + tuning.create_pipeline(),
+        "evaluate": read + evaluation.create_pipeline(),
         "simulate": simulate,
         "plan": planning.create_pipeline(),
         "__default__": simulate,

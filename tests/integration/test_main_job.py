@@ -137,7 +137,7 @@ def test_recommenders_are_logged_as_models(main_job):
         for model in mlflow.MlflowClient().search_logged_models([parent.info.experiment_id])
         if model.source_run_id == parent.info.run_id
     }
-    assert set(models) == set(ARMS)
+    assert set(models) == {*ARMS, "router"}
     user = int(tables["slates"]["user_id"].iloc[0])
     loaded = mlflow.pyfunc.load_model(models["svd"].model_uri)
     answer = loaded.predict(pd.DataFrame({"user_id": [user]}), params={"n": 10})

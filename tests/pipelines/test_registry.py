@@ -27,7 +27,7 @@ def catalog():
 
 
 def test_the_words_of_the_command():
-    assert {"data", "train", "simulate", "plan", "__default__"} <= set(PIPELINES)
+    assert {"data", "train", "simulate", "plan", "evaluate", "__default__"} <= set(PIPELINES)
     assert PIPELINES["__default__"].nodes == PIPELINES["simulate"].nodes
     assert set(PIPELINES["data"].nodes) < set(PIPELINES["train"].nodes) < set(PIPELINES["simulate"].nodes)
 
@@ -55,6 +55,12 @@ def test_tables_are_parquet_where_the_name_says(catalog):
         assert catalog[name]["filepath"] == f"data/simulation/{name}.parquet"
 
 
+def test_the_evaluations_public_tables_are_parquet(catalog):
+    for name in ("offline_metrics", "segment_metrics", "model_comparison"):
+        assert catalog[name]["type"] == "pandas.ParquetDataset"
+        assert catalog[name]["filepath"] == f"data/evaluation/{name}.parquet"
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_every_node_says_in_a_docstring_what_it_does(name):
     for node in PIPELINES[name].nodes:
@@ -80,6 +86,7 @@ def test_the_parameters_are_those_of_their_models(env):
         "simulation": parameters.SimulationParameters,
         "policies": parameters.PolicyParameters,
         "planning": parameters.PlanningParameters,
+        "evaluation": parameters.EvaluationParameters,
     }
     assert set(given) == set(models)
     for name, model in models.items():

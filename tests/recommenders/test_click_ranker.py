@@ -105,3 +105,39 @@ def test_clicks_of_one_kind_teach_nothing(threshold: float) -> None:
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
         Recorder(**params)
+
+
+def test_clicks_of_pairs_are_the_scores_of_the_ranking(invented: Any) -> None:
+    recorder = Recorder(n_candidates=300).fit(invented.history, invented.items, seed=0)
+    users = [int(invented.history["user_id"].iloc[0]), 10**6]
+    pairs = np.repeat(users, 300), np.tile(recorder.item_ids_, 2)
+    np.testing.assert_array_equal(recorder.click_probability(*pairs), recorder.score(users).ravel())
+
+
+def test_pairs_meet_in_the_year_given(invented: Any) -> None:
+    class Ages(Recorder):
+        def _predict(self, features: np.ndarray) -> np.ndarray:
+            return features[:, FEATURE_NAMES.index("item_age")]
+
+    ages = Ages().fit(invented.history, invented.items, seed=0)
+    user, item = invented.history[["user_id", "item_id"]].iloc[0]
+    released = invented.items.set_index("item_id")["year"][item]
+    latest = invented.history["timestamp"].max().year
+    assert ages.click_probability([user], [item]).tolist() == [latest - released]
+    years = ages.click_probability([user, user], [item, item], [released, released + 7])
+    assert years.tolist() == [0.0, 7.0]
+    assert ages.click_probability([user, user], [item, item], released).tolist() == [0.0, 0.0]
+    for wrong in ([1.0, 2.0], [float("nan")]):
+        with pytest.raises(ParameterError, match="years"):
+            ages.click_probability([user], [item], wrong)
+
+
+def test_an_item_outside_the_catalogue_is_answered_as_never_rated(invented: Any) -> None:
+    recorder = Recorder().fit(invented.history, invented.items, seed=0)
+    never = recorder.item_ids_[recorder.popularity_ == 0][0]
+    outside, unrated, new_user = recorder.click_probability([1, 1, 10**6], [10**7, never, 10**7])
+    assert outside == pytest.approx(unrated)
+    assert new_user == outside
+    with pytest.raises(ParameterError, match="equal length"):
+        recorder.click_probability([1], [1, 2])
+    assert recorder.click_probability([], []).shape == (0,)

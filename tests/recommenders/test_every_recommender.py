@@ -1,5 +1,6 @@
 """The promises that every recommender keeps, checked on each one that is installed with armlift."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,44 @@ import pytest
 
 from armlift.recommenders import Recommender, create_recommender, load_recommender
 
-NAMES = ("lightgbm", "logistic_regression", "popularity", "random", "svd")
+NETWORK = {"n_epochs": 2, "n_factors": 4, "hidden": [8]}
+QUICK: dict[str, dict[str, Any]] = {
+    "popularity": {},
+    "random": {},
+    "logistic_regression": {},
+    "lightgbm": {"n_trees": 20},
+    "user_neighbours": {},
+    "item_neighbours": {},
+    "svd": {"n_factors": 4, "n_epochs": 5},
+    "svdpp": {"n_factors": 4, "n_epochs": 2},
+    "ease": {},
+    "implicit_als": {"n_factors": 4},
+    "neumf": NETWORK,
+    "wide_deep": NETWORK,
+    "weighted": {"parts": {"popularity": {}, "ease": {}}},
+    "switching": {"parts": {"popularity": {}, "random": {}, "svd": {"n_epochs": 2}}, "thresholds": [1, 30]},
+    "stacked": {"parts": {"popularity": {}, "ease": {}, "random": {}}},
+}
+"""Every recommender of armlift, with hyper-parameters that fit fast."""
+
+NEEDS_TORCH = {"neumf", "wide_deep"}
 NEW_USERS = [-5, 0, 10**12]
 
 
-@pytest.fixture(scope="module", params=NAMES)
+def create(name: str) -> Recommender:
+    if name in NEEDS_TORCH:
+        pytest.importorskip("torch")
+    return create_recommender(name, **QUICK[name])
+
+
+@pytest.fixture(scope="module", params=QUICK)
 def fitted(request: pytest.FixtureRequest, invented: Any) -> Recommender:
-    return create_recommender(request.param).fit(invented.history, invented.items, seed=3)
+    return create(request.param).fit(invented.history, invented.items, seed=3)
+
+
+def test_every_recommender_is_held_to_its_promises() -> None:
+    installed = entry_points(group="armlift.recommenders")
+    assert {entry.name for entry in installed if entry.module.startswith("armlift.")} == set(QUICK)
 
 
 def all_users(split: Any) -> list[int]:
@@ -84,9 +116,9 @@ def test_ratings_outside_the_window_change_nothing(fitted: Recommender, invented
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_handful_of_ratings_is_enough(name: str, tiny: Any) -> None:
-    recommender = create_recommender(name).fit(tiny.history, tiny.items, seed=0)
+    recommender = create(name).fit(tiny.history, tiny.items, seed=0)
     slates = recommender.recommend([1, 9], 1, tiny.history)
     assert slates["item_id"].tolist()[0] == 40
     assert recommender.recommend([9], 4, tiny.history)["item_id"].is_unique
@@ -99,7 +131,7 @@ def test_click_models_beat_popularity_which_beats_chance(real: Any, hit_rate: An
             create_recommender(name).fit(real.history, real.items, seed=0).recommend(users, 10, real.history),
             real,
         )
-        for name in NAMES
+        for name in ("lightgbm", "logistic_regression", "popularity", "random", "svd")
     }
     assert min(rate["lightgbm"], rate["logistic_regression"]) > rate["popularity"] + 0.02, rate
     assert min(rate["popularity"], rate["svd"]) > 3 * rate["random"], rate

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from surprise import SVD, Dataset, Reader
 
+from armlift.datasets.splits import k_fold_splits
 from armlift.errors import ParameterError
 from armlift.recommenders.svd import SVDRecommender
 
@@ -60,3 +61,23 @@ def test_rarely_rated_items_are_no_candidates(history: pd.DataFrame, items: pd.D
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
         SVDRecommender(**params)
+
+
+def test_expected_ratings_are_scores_on_the_rating_scale(history: pd.DataFrame, items: pd.DataFrame) -> None:
+    recommender = SVDRecommender(min_ratings=0, learning_rate=0.1, regularization=0).fit(
+        history, items, seed=0
+    )
+    users = [0, 1, 2, 10**6]
+    scores = recommender.score(users)
+    expected = recommender.expected_rating(np.repeat(users, len(items)), np.tile(items["item_id"], 4))
+    lowest, highest = history["rating"].min(), history["rating"].max()
+    np.testing.assert_allclose(expected, np.clip(scores, lowest, highest).ravel(), atol=1e-9)
+    assert (scores > highest).any()
+
+
+@pytest.mark.slow
+def test_the_known_error_on_real_ratings_is_reached(real: Any) -> None:
+    split = k_fold_splits(pd.concat([real.history, real.later]), 5, seed=0)[0]
+    recommender = SVDRecommender().fit(split.train, real.items, seed=0)
+    error = split.test["rating"] - recommender.expected_rating(split.test["user_id"], split.test["item_id"])
+    assert np.sqrt((error**2).mean()) < 0.875

@@ -1,5 +1,4 @@
 import mlflow
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,20 +6,6 @@ from armlift.recommenders import create_recommender
 from armlift.tracking import log_recommenders
 
 USERS = pd.DataFrame({"user_id": [2, 1]})
-
-
-@pytest.fixture
-def history():
-    """Users 1 to 3 rate items 1 to 20; user 1 rated items 1 to 10, the others two each."""
-    user_ids = np.repeat([1, 2, 3], [10, 2, 2])
-    return pd.DataFrame(
-        {
-            "user_id": user_ids,
-            "item_id": [*range(1, 11), 11, 12, 11, 20],
-            "rating": 4.0,
-            "timestamp": pd.date_range("2020-01-01", periods=len(user_ids), tz="UTC", unit="us"),
-        }
-    )
 
 
 @pytest.fixture
@@ -60,8 +45,9 @@ def test_a_logged_model_says_what_it_takes_and_needs(store, run_id, recommender)
 
 
 def test_every_arm_gets_its_own_model_of_that_run(store, run_id, recommender):
-    log_recommenders(run_id, {"popularity": recommender, "PolicyA": recommender})
+    logged = log_recommenders(run_id, {"popularity": recommender, "PolicyA": recommender})
     run = store.get_run(run_id)
-    names = {store.get_logged_model(output.model_id).name for output in run.outputs.model_outputs}
-    assert names == {"popularity", "PolicyA"}
+    models = [store.get_logged_model(output.model_id) for output in run.outputs.model_outputs]
+    assert {model.name: model.model_id for model in models} == logged
+    assert logged.keys() == {"popularity", "PolicyA"}
     assert run.info.status == "RUNNING"  # nothing but the model was touched

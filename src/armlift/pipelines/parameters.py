@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from armlift.bandits import create_policy
 from armlift.experiments.rules import decision_rule
 from armlift.recommenders import create_recommender
+from armlift.tuning import read_tuned
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -41,13 +43,26 @@ class TrainingParameters(_Parameters):
 
     Attributes:
         recommenders: Hyper-parameters by name; the order is that of the arms, the first is the control.
+        tuned: File of best hyper-parameters that the tuning wrote; they come before those in `recommenders`.
+            Null for none.
         slate_size: Items in a slate.
         seed: Seed of the fits.
     """
 
     recommenders: dict[str, dict[str, Any]] = Field(min_length=2)
+    tuned: Path | None = None
     slate_size: Count = 10
     seed: Seed = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_tuned(cls, given: Any) -> Any:
+        """Read the tuned hyper-parameters here, so that whoever trains or evaluates has the same."""
+        if not isinstance(given, dict) or given.get("tuned") is None:
+            return given
+        best = read_tuned(Path(given["tuned"]))
+        arms = given.get("recommenders", {})
+        return given | {"recommenders": {name: own | best.get(name, {}) for name, own in arms.items()}}
 
     @model_validator(mode="after")
     def _check_recommenders(self) -> Self:
@@ -126,6 +141,61 @@ class PolicyParameters(_Parameters):
     def _check_policies(self) -> Self:
         for policy_id, parameters in self.of_each_policy().items():
             create_policy(policy_id, **parameters)
+        return self
+
+
+class EvaluationParameters(_Parameters):
+    """Which recommenders are compared offline, on which parts of the ratings.
+
+    Attributes:
+        recommenders: By name: `true` with the hyper-parameters of `training.recommenders`, or their defaults
+            where it is not trained; `false` not at all; a mapping with these hyper-parameters.
+        splits: `temporal`, all train before one moment; `leave_one_out`, each user's latest rating;
+            `k_fold`, at random; `repeated_temporal`, several moments.
+        test_share: Share of the ratings that the temporal split tests on.
+        folds: Folds of `k_fold`.
+        repeats: Moments of `repeated_temporal`.
+        protocols: Items a liked one is ranked among: `full`, all unseen ones; `sampled`, 99 drawn ones.
+        k: Length of the ranked list.
+        like_threshold: Rating, in points, from which on an item is liked.
+        alpha: Accepted rate of false differences.
+        resamples: Bootstrap samples of each interval.
+        workers: Processes; null for all cores. The result does not depend on it.
+        seed: Seed of splits, fits, drawn items and bootstrap.
+    """
+
+    recommenders: dict[str, bool | dict[str, Any]]
+    splits: list[Literal["temporal", "leave_one_out", "k_fold", "repeated_temporal"]] = Field(min_length=1)
+    test_share: Share = 0.2
+    folds: Annotated[int, Field(ge=2)] = 5
+    repeats: Annotated[int, Field(ge=2)] = 5
+    protocols: list[Literal["full", "sampled"]] = Field(min_length=1)
+    k: Count = 10
+    like_threshold: Annotated[float, Field(gt=0.0)] = 4.0
+    alpha: Share = 0.05
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    workers: Count | None = None
+    seed: Seed = 0
+
+    def chosen(self, trained: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Hyper-parameters by name of what is evaluated; `trained` holds those of the training."""
+        return {
+            name: own if isinstance(own, dict) else trained.get(name, {})
+            for name, own in self.recommenders.items()
+            if own is not False
+        }
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> Self:
+        if len(set(self.splits)) < len(self.splits):
+            raise ValueError("name each split once")
+        if self.protocols[0] != "full":
+            raise ValueError("the full protocol comes first: verdict and segments are about it")
+        chosen = self.chosen({})
+        if len(chosen) < 2:
+            raise ValueError(f"{len(chosen)} recommenders are chosen: a comparison needs at least 2")
+        for name, parameters in chosen.items():
+            create_recommender(name, **parameters)
         return self
 
 

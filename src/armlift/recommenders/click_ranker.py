@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from armlift.errors import DataError
+from armlift.errors import DataError, ParameterError
 from armlift.recommenders.base import SCORE_DECIMALS, Recommender
 from armlift.recommenders.bounds import real_number, whole_number
 from armlift.recommenders.encoding import assign_folds, encode_out_of_fold
 from armlift.recommenders.features import Catalogue, ClickFeatures
+from armlift.recommenders.interactions import as_pairs, positions_in
 
 
 class ClickRanker(Recommender):
@@ -56,6 +57,57 @@ class ClickRanker(Recommender):
         self.negatives_per_rating = whole_number("negatives_per_rating", negatives_per_rating, low=1)
         self.n_candidates = whole_number("n_candidates", n_candidates, low=1)
         self.n_folds = whole_number("n_folds", n_folds, low=2)
+
+    def click_probability(
+        self, user_ids: ArrayLike, item_ids: ArrayLike, years: ArrayLike | None = None
+    ) -> NDArray[np.float64]:
+        """Predict the clicks of pairs of users and items, known or new, without choosing candidates.
+
+        An item outside the catalogue counts as one without ratings, in all else as the mean of the
+        catalogue.
+
+        Args:
+            user_ids: User of each pair, shape (P,).
+            item_ids: Item of each pair, shape (P,).
+            years: Calendar year in which each pair meets, shape (P,), or one for all; None for the year of
+                the latest rating of the history.
+
+        Returns:
+            Probabilities of a click, as among the training pairs, shape (P,).
+
+        Raises:
+            NotFittedError: The recommender is not fitted.
+            ParameterError: The arguments differ in shape, or a year is no finite number.
+        """
+        self._check_fitted()
+        users, items = as_pairs(user_ids, item_ids)
+        if not len(users):
+            return np.empty(0)
+        pairs = self._with_item_outside().transform(
+            self.features_.user_rows(users), positions_in(self.item_ids_, items), self._years(years, users)
+        )
+        return np.round(self._predict(pairs), SCORE_DECIMALS)
+
+    def _years(self, years: ArrayLike | None, users: NDArray[np.int64]) -> NDArray[np.float64]:
+        given = np.asarray(self.year_ if years is None else years, dtype=np.float64)
+        if given.shape not in ((), users.shape) or not np.isfinite(given).all():
+            raise ParameterError(
+                "years", years, f"finite numbers of shape {users.shape}", "Give the year of each pair."
+            )
+        return np.broadcast_to(given, users.shape)
+
+    def _with_item_outside(self) -> ClickFeatures:
+        """Features with one item more, the last, for all items outside the catalogue."""
+        features = self.features_
+        item_stats = np.vstack([features.item_stats, features.item_stats.mean(axis=0)])
+        item_stats[-1, 0] = -np.log(self.popularity_.mean() + 1.0)
+        return replace(
+            features,
+            item_year=np.append(features.item_year, features.item_year.mean()),
+            item_genres=np.vstack([features.item_genres, features.item_genres.mean(axis=0)]),
+            item_decades=np.vstack([features.item_decades, features.item_decades.mean(axis=0)]),
+            item_stats=item_stats,
+        )
 
     def _fit(self, history: pd.DataFrame, items: pd.DataFrame, seed: int) -> None:
         rng = np.random.default_rng(seed)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from armlift.recommenders.base import SCORE_DECIMALS, Recommender
+from armlift.recommenders.base import SCORE_DECIMALS
 from armlift.recommenders.bounds import real_number, whole_number
+from armlift.recommenders.interactions import positions_in
+from armlift.recommenders.rating_predictor import RatingPredictor
+from armlift.recommenders.surprise_models import random_state, trainset
 
 
-class SVDRecommender(Recommender):
-    """Biased matrix factorisation by stochastic gradient descent (Funk 2006; Koren, Bell, Volinsky 2009).
+class FactorModel(RatingPredictor):
+    """Base of the biased matrix factorisations by stochastic gradient descent.
 
     The score is the expected rating: global mean + user bias + item bias + user factors . item factors,
     not clipped to the rating scale, where the best items would tie. A new user has neither bias nor
-    factors and gets global mean + item bias; an item without ratings, if candidate at all, global mean +
-    user bias.
+    factors and gets global mean + item bias; an item without ratings global mean + user bias.
 
     Args:
         n_factors: Length of the factor vectors.
         n_epochs: Passes over the ratings.
         learning_rate: Step of the descent.
         regularization: Weight of the squared biases and factors in the loss.
-        min_ratings: Ratings that make an item a candidate. The mean of few ratings is noisy, and the
-            highest of many noisy means wins: without this bound slates fill with obscure items.
+        min_ratings: Ratings that make an item a candidate of the ranking. The mean of few ratings is
+            noisy, and the highest of many noisy means wins: without this bound slates fill with obscure
+            items. Expected ratings are given of all items.
 
     Attributes:
-        user_ids_: Users of the history, sorted, shape (U,).
         user_bias_: Shape (U + 1,), in rating points; the last is the new user's, 0.
         user_factors_: Shape (U + 1, n_factors); the last is the new user's, 0.
         item_score_: Global mean + item bias, shape (I,), in rating points.
@@ -39,20 +41,13 @@ class SVDRecommender(Recommender):
         ParameterError: A hyper-parameter is out of its bound.
     """
 
-    user_ids_: NDArray[np.int64]
     user_bias_: NDArray[np.float64]
     user_factors_: NDArray[np.float64]
     item_score_: NDArray[np.float64]
     item_factors_: NDArray[np.float64]
 
     def __init__(
-        self,
-        *,
-        n_factors: int = 50,
-        n_epochs: int = 20,
-        learning_rate: float = 0.005,
-        regularization: float = 0.02,
-        min_ratings: int = 20,
+        self, *, n_factors: int, n_epochs: int, learning_rate: float, regularization: float, min_ratings: int
     ) -> None:
         self.n_factors = whole_number("n_factors", n_factors, low=1)
         self.n_epochs = whole_number("n_epochs", n_epochs, low=1)
@@ -60,30 +55,39 @@ class SVDRecommender(Recommender):
         self.regularization = real_number("regularization", regularization, low=0)
         self.min_ratings = whole_number("min_ratings", min_ratings, low=0)
 
-    def _fit(self, history: pd.DataFrame, items: pd.DataFrame, seed: int) -> None:
-        from surprise import SVD
-
-        user_ids, users = np.unique(history["user_id"].to_numpy(np.int64), return_inverse=True)
-        rated, columns = np.unique(self._item_positions(history), return_inverse=True)
-        ratings = history["rating"].to_numpy(np.float64)
-        model = SVD(
-            n_factors=self.n_factors,
-            n_epochs=self.n_epochs,
-            lr_all=self.learning_rate,
-            reg_all=self.regularization,
-            random_state=np.random.RandomState(np.random.MT19937(seed)),
-        ).fit(_trainset(users, columns, ratings))
-        self.user_ids_ = user_ids
+    def _fit_ratings(
+        self,
+        users: NDArray[np.int64],
+        items: NDArray[np.int64],
+        ratings: NDArray[np.float64],
+        seed: int,
+    ) -> None:
+        rated, columns = np.unique(items, return_inverse=True)
+        model = self._model(random_state(seed)).fit(trainset(users, columns, ratings))
         self.user_bias_ = np.append(model.bu, 0.0)
-        self.user_factors_ = np.vstack([model.pu, np.zeros(self.n_factors)])
+        self.user_factors_ = np.vstack([self._user_factors(model), np.zeros(self.n_factors)])
         self.item_score_ = np.full(len(self.item_ids_), ratings.mean())
         self.item_score_[rated] += model.bi
         self.item_factors_ = np.zeros((len(self.item_ids_), self.n_factors))
         self.item_factors_[rated] = model.qi
 
+    @abstractmethod
+    def _model(self, random_state: np.random.RandomState) -> Any:
+        """The unfitted model of surprise."""
+
+    @abstractmethod
+    def _user_factors(self, model: Any) -> NDArray[np.float64]:
+        """Factors of the known users in a fitted model, shape (U, n_factors)."""
+
+    def _expected(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
+        outside = items < 0
+        agreement = np.einsum("pf,pf->p", self.user_factors_[users], self.item_factors_[items])
+        of_item = np.where(outside, self.mean_rating_, self.item_score_[items] + agreement)
+        return np.asarray(of_item + self.user_bias_[users])
+
     def _score(self, users: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        # get_indexer says -1 for a new user, which is the last row.
-        rows = pd.Index(self.user_ids_).get_indexer(pd.Index(users))
+        # A new user's row is -1, the last.
+        rows = positions_in(self.user_ids_, users)
         scores = np.full(seen.shape, -np.inf)
         candidates = np.flatnonzero(self.popularity_ >= self.min_ratings)
         scores[:, candidates] = np.round(
@@ -95,22 +99,50 @@ class SVDRecommender(Recommender):
         return scores
 
 
-def _trainset(users: NDArray[np.int64], items: NDArray[np.int64], ratings: NDArray[np.float64]) -> Any:
-    """Ratings in surprise's form, without its reader, which loops over strings."""
-    from surprise import Trainset
+class SVDRecommender(FactorModel):
+    """Biased matrix factorisation (Funk 2006; Koren, Bell, Volinsky 2009), fitted by scikit-surprise.
 
-    by_user: dict[int, list[tuple[int, float]]] = {user: [] for user in range(users.max() + 1)}
-    by_item: dict[int, list[tuple[int, float]]] = {item: [] for item in range(items.max() + 1)}
-    for user, item, rating in zip(users.tolist(), items.tolist(), ratings.tolist(), strict=True):
-        by_user[user].append((item, rating))
-        by_item[item].append((user, rating))
-    return Trainset(
-        ur=by_user,
-        ir=by_item,
-        n_users=len(by_user),
-        n_items=len(by_item),
-        n_ratings=len(ratings),
-        rating_scale=(float(ratings.min()), float(ratings.max())),
-        raw2inner_id_users={},
-        raw2inner_id_items={},
-    )
+    The defaults were chosen by 5-fold RMSE on ml-latest-small: .865 with them, .88 with the 20 epochs,
+    learning rate .005 and regularization .02 of scikit-surprise.
+
+    Args:
+        n_factors: See `FactorModel`.
+        n_epochs: See `FactorModel`.
+        learning_rate: See `FactorModel`.
+        regularization: See `FactorModel`.
+        min_ratings: See `FactorModel`.
+
+    Raises:
+        ParameterError: A hyper-parameter is out of its bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 100,
+        n_epochs: int = 30,
+        learning_rate: float = 0.01,
+        regularization: float = 0.1,
+        min_ratings: int = 20,
+    ) -> None:
+        super().__init__(
+            n_factors=n_factors,
+            n_epochs=n_epochs,
+            learning_rate=learning_rate,
+            regularization=regularization,
+            min_ratings=min_ratings,
+        )
+
+    def _model(self, random_state: np.random.RandomState) -> Any:
+        from surprise import SVD
+
+        return SVD(
+            n_factors=self.n_factors,
+            n_epochs=self.n_epochs,
+            lr_all=self.learning_rate,
+            reg_all=self.regularization,
+            random_state=random_state,
+        )
+
+    def _user_factors(self, model: Any) -> NDArray[np.float64]:
+        return np.asarray(model.pu)

@@ -10,6 +10,7 @@ from armlift.reporting.rendering import end_labels, panel_axes
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _HEIGHTS = {1: 420, 2: 360, 3: 300}
+_CATEGORY = {1: 60, 2: 34, 3: 30}  # height of a category, pixels
 _LETTER = 7  # width of a letter of a label, pixels
 # On a phone the labels would take the room of the lines; the page shows a legend there instead.
 _HIDE_LABELS = """
@@ -53,7 +54,12 @@ def _look(element: Any, panel: Any, chart: Chart) -> dict[str, Any]:
         "Guide": {"color": GRID, "line_width": 3},
         "Band": {"color": chart.colours.get(element.label), "line_alpha": 0, "fill_alpha": 0.16},
         "Share": {"fill_color": by_name, "line_color": by_name, "line_width": 1},
+        "Bar": {"fill_color": by_name, "line_color": None},
+        "Box": {"fill_color": by_name, "fill_alpha": 0.35, "line_color": None},
+        "Value": {"text_color": INK, "text_font_size": "12px", "text_align": "left"},
         "Dot": {"color": by_name, "size": 11},
+        "Fold": {"color": by_name, "size": 5},
+        "Small": {"color": by_name, "size": 8},
         "Best": {"fill_color": "white", "line_color": INK, "line_width": 1.8, "size": 20},
         "Truth": {"color": by_name, "size": 10, "marker": "triangle", "line_color": "white"},
     }
@@ -70,6 +76,9 @@ def _hover(element: Any, panel: Any) -> Any:
         "Line": [("", "@name"), (x.label, "@x1{0,0.[00]}"), (y.pprint_label, "@y1{0,0.[00]}")],
         "Share": [("", "@name"), ("Decisions up to", "@x1{0,0}"), ("Share of traffic", "@share{0.0} %")],
         "Dot": [("", "@name"), (x.pprint_label, "@x0{0.00}")],
+        "Bar": [("", "@name"), ("value", "@x1{0.0000}")],
+        "Fold": [("", "@name"), ("value", "@x0{0.0000}")],
+        "Small": [("", "@name"), (x.pprint_label, "@x0{0.0000}")],
     }
     tooltips["Lead"] = tooltips["Line"]
     tooltips["Bound"] = [("", "@name, upper bound"), decisions, (y.pprint_label, "@y1{0.00}")]
@@ -85,7 +94,7 @@ def _finish(figure: Any, panel: Any, chart: Chart) -> Any:
     x, y = panel_axes(panel)
     figure.update(
         sizing_mode="stretch_width",
-        height=max(_HEIGHTS[chart.columns], 60 * len(chart.categories)),
+        height=max(_HEIGHTS[chart.columns], _CATEGORY[chart.columns] * len(chart.categories)),
         x_range=Range1d(*x.range),
         y_range=Range1d(*y.range),
         outline_line_color=None,

@@ -19,6 +19,8 @@ _HEIGHT = 5.625
 _ROW = 2.1
 _ROW_GAP = 0.6
 _STRIP = 0.62
+_TICK = 0.2  # height of a category, inches
+_WIDE_TICK = 0.38  # where several marks of a category stand below each other
 _LETTER = 0.082  # width of a letter of a label, inches
 
 
@@ -36,7 +38,9 @@ def draw(chart: Chart) -> FigureCanvasAgg:
     panels = list(chart.element)
     rows = -(-len(panels) // chart.columns)
     strips = len(chart.categories) if any(element.group == "Share" for element in panels[0]) else 0
-    height = max(_HEIGHT, 1.3 + rows * _ROW, 1.6 + strips * _STRIP)
+    tick = _TICK if chart.columns > 1 else _WIDE_TICK
+    ticks = 1.6 + rows * (_ROW_GAP + len(chart.categories) * tick)
+    height = max(_HEIGHT, 1.3 + rows * _ROW, 1.6 + strips * _STRIP, ticks)
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     top = _headings(figure, chart, height)
@@ -129,7 +133,12 @@ def _look(element: Any, chart: Chart) -> dict[str, Any]:
         "Guide": {"color": GRID, "linewidth": 2},
         "Band": {"facecolor": chart.colours.get(element.label), "alpha": 0.16, "linewidth": 0},
         "Share": {"facecolor": by_name, "edgecolor": by_name, "linewidth": 0.2},
+        "Bar": {"facecolor": by_name, "linewidth": 0},
+        "Box": {"facecolor": by_name, "alpha": 0.35, "linewidth": 0},
+        "Value": {"color": INK, "size": 8.5, "horizontalalignment": "left"},
         "Dot": {"color": by_name, "s": 75},
+        "Fold": {"color": by_name, "s": 16},
+        "Small": {"color": by_name, "s": 34},
         "Best": {"facecolors": "white", "edgecolors": INK, "linewidth": 1.4, "s": 210},
         "Truth": {"color": by_name, "s": 38, "marker": "^", "edgecolors": "white", "linewidth": 0.5},
     }
@@ -169,7 +178,7 @@ def _finish(axes: Any, panel: Any, chart: Chart, *, small: bool, outer: tuple[bo
     axes.xaxis.set_major_locator(MaxNLocator(4 if chart.columns > 1 else 8, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(plain)
     if chart.categories:
-        axes.set_yticks(range(len(chart.categories)), chart.categories)
+        axes.set_yticks(range(len(chart.categories)), chart.categories if outer[0] else [])
     else:
         axes.yaxis.set_major_locator(MaxNLocator(4 if small else 6, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(plain)

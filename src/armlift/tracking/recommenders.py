@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from armlift.tracking.client import tracking_client
+from armlift.tracking.code_models import log_code_model
 
 if TYPE_CHECKING:
     from armlift.recommenders import Recommender
@@ -21,7 +21,7 @@ _MODEL_CODE = Path(__file__).with_name("recommender_model.py")
 
 def log_recommenders(
     run_id: str, models: Mapping[str, Recommender], history: pd.DataFrame | None = None
-) -> None:
+) -> dict[str, str]:
     """Log trained recommenders as MLflow models, each under its arm's id.
 
     A loaded model answers `predict(users, params={"n": 10})`, `users` being a table with a column
@@ -33,11 +33,13 @@ def log_recommenders(
         history: Ratings whose items the models leave out for the users that gave them; kept with each
             model. Without it nothing is left out.
 
+    Returns:
+        MLflow's id of each model, by arm.
+
     Raises:
         TrackingError: The store cannot be used.
     """
-    import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
+    from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     seen = pd.DataFrame({"user_id": [], "item_id": []}, dtype="int64") if history is None else history
@@ -45,21 +47,19 @@ def log_recommenders(
     slate = Schema([ColSpec(kind, name) for kind, name in columns])
     length = ParamSchema([ParamSpec("n", "long", SLATE_LENGTH)])
     signature = ModelSignature(Schema([ColSpec("long", "user_id")]), slate, length)
-    with tracking_client(), TemporaryDirectory() as folder:
+    logged = {}
+    with tracking_client() as client, TemporaryDirectory() as folder:
         seen_file = Path(folder, "history.parquet")
         seen[["user_id", "item_id"]].to_parquet(seen_file, index=False)
         for arm, model in models.items():
             model.save(Path(folder, arm))
-            # `mlflow.pyfunc.log_model` knows only the active run; this is what it calls.
-            Model.log(
-                artifact_path=None,
-                flavor=mlflow.pyfunc,
-                run_id=run_id,
-                name=arm,
-                python_model=str(_MODEL_CODE),
+            logged[arm] = log_code_model(
+                client,
+                run_id,
+                arm,
+                code=_MODEL_CODE,
                 artifacts={"recommender": str(Path(folder, arm)), "history": str(seen_file)},
                 signature=signature,
                 input_example=({"user_id": [1]}, {"n": SLATE_LENGTH}),
-                # Inferring the requirements takes 15 to 30 s.
-                pip_requirements=[f"armlift=={version('armlift')}"],
             )
+    return logged

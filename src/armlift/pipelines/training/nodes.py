@@ -56,8 +56,21 @@ def serve_slates(
     return pd.concat(slates, ignore_index=True)[columns]
 
 
-def log_recommenders(mlflow_run_id: str, recommenders: dict[str, Recommender], history: pd.DataFrame) -> None:
+def log_recommenders(
+    mlflow_run_id: str, recommenders: dict[str, Recommender], history: pd.DataFrame
+) -> dict[str, str]:
     """Log each recommender to MLflow as a pyfunc model."""
     from armlift import tracking
 
-    tracking.log_recommenders(mlflow_run_id, recommenders, history)
+    return tracking.log_recommenders(mlflow_run_id, recommenders, history)
+
+
+def register(
+    mlflow_run_id: str, logged_models: dict[str, str], data_snapshot: dict[str, str | int]
+) -> dict[str, int]:
+    """Register each model as a new version, with aliases PolicyA and PolicyB, and a router between these."""
+    from armlift import tracking
+
+    versions = tracking.register_recommenders(mlflow_run_id, logged_models, str(data_snapshot["hash"]))
+    logger.info("registered %s", ", ".join(f"{name} {number}" for name, number in versions.items()))
+    return versions

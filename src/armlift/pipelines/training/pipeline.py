@@ -9,7 +9,7 @@ from armlift.pipelines.training import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Ratings -> the part that trains the arms -> fitted recommenders -> slates for every user."""
+    """Ratings -> the part that trains the arms -> fitted recommenders -> slates, and model versions."""
     return Pipeline(
         [
             described(
@@ -30,7 +30,12 @@ def create_pipeline() -> Pipeline:
             described(
                 nodes.log_recommenders,
                 inputs=["mlflow_run_id", "recommenders", "history"],
-                outputs=None,
+                outputs="logged_models",
+            ),
+            described(
+                nodes.register,
+                inputs=["mlflow_run_id", "logged_models", "data_snapshot"],
+                outputs="model_versions",
             ),
         ],
         tags="training",

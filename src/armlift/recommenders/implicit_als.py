@@ -1,0 +1,106 @@
+"""Implicit ALS: factors of who rated what, by alternating least squares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from armlift.recommenders.base import SCORE_DECIMALS, Recommender
+from armlift.recommenders.bounds import real_number, whole_number
+from armlift.recommenders.interactions import positions_in, sparse_table
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+# Systems of equations solved together: 8 MiB of them at 64 factors.
+ROWS_AT_ONCE = 256
+
+
+class ImplicitALS(Recommender):
+    """Matrix factorisation of all pairs, rated or not (Hu, Koren, Volinsky 2008).
+
+    Whether a user rated an item is approximated by user factors . item factors over all pairs, rated ones
+    with weight 1 + `confidence`, the others with weight 1. Given one side's factors the other side's are
+    a least-squares solution, one small system for each user or item, solved many at a time.
+
+    The score is user factors . item factors. A new user is answered by popularity: each item's share of
+    the users; an item without ratings has score 0.
+
+    The defaults were chosen by NDCG@10 on the 1,000 and the 1,700 most rated items of ml-latest-small,
+    each user's latest rating left out; around them the result is flat in both weights.
+
+    Args:
+        n_factors: Length of the factor vectors.
+        n_epochs: Alternations.
+        confidence: Weight of a rated pair beyond that of an unrated one.
+        regularization: Weight of the squared factors in the loss.
+
+    Attributes:
+        user_ids_: Users of the history, sorted, shape (U,).
+        user_factors_: Shape (U, n_factors).
+        item_factors_: Shape (I, n_factors).
+
+    Raises:
+        ParameterError: A hyper-parameter is out of its bound.
+    """
+
+    user_ids_: NDArray[np.int64]
+    user_factors_: NDArray[np.float64]
+    item_factors_: NDArray[np.float64]
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 64,
+        n_epochs: int = 15,
+        confidence: float = 3.0,
+        regularization: float = 8.0,
+    ) -> None:
+        self.n_factors = whole_number("n_factors", n_factors, low=1)
+        self.n_epochs = whole_number("n_epochs", n_epochs, low=1)
+        self.confidence = real_number("confidence", confidence, low=0, above=True)
+        self.regularization = real_number("regularization", regularization, low=0, above=True)
+
+    def _fit(self, history: pd.DataFrame, items: pd.DataFrame, seed: int) -> None:
+        from threadpoolctl import threadpool_limits
+
+        self.user_ids_, users = np.unique(history["user_id"].to_numpy(np.int64), return_inverse=True)
+        rated = sparse_table(
+            users, self._item_positions(history), 1.0, (len(self.user_ids_), len(self.item_ids_))
+        )
+        rated_by = rated.T.tocsr()
+        rng = np.random.default_rng(seed)
+        self.item_factors_ = rng.normal(0.0, self.n_factors**-0.5, (len(self.item_ids_), self.n_factors))
+        with threadpool_limits(1):
+            for _ in range(self.n_epochs):
+                self.user_factors_ = self._solve(rated, self.item_factors_)
+                self.item_factors_ = self._solve(rated_by, self.user_factors_)
+
+    def _solve(
+        self, rated: sparse.csr_array[np.float64], factors: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Best factors of the rows of a matrix, given those of its columns."""
+        n_rows = rated.shape[0]
+        solved = np.empty((n_rows, self.n_factors))
+        everything = factors.T @ factors + self.regularization * np.eye(self.n_factors)
+        for start in range(0, n_rows, ROWS_AT_ONCE):
+            rows = range(start, min(start + ROWS_AT_ONCE, n_rows))
+            systems = np.empty((len(rows), self.n_factors, self.n_factors))
+            targets = np.empty((len(rows), self.n_factors))
+            for number, row in enumerate(rows):
+                own = factors[rated.indices[rated.indptr[row] : rated.indptr[row + 1]]]
+                systems[number] = everything + self.confidence * own.T @ own
+                targets[number] = (1.0 + self.confidence) * own.sum(axis=0)
+            solved[rows.start : rows.stop] = np.linalg.solve(systems, targets[:, :, np.newaxis])[:, :, 0]
+        return solved
+
+    def _score(self, users: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        rows = positions_in(self.user_ids_, users)
+        known = rows >= 0
+        scores = np.empty(seen.shape)
+        scores[known] = self.user_factors_[rows[known]] @ self.item_factors_.T
+        scores[~known] = self.popularity_ / len(self.user_ids_)
+        return np.round(scores, SCORE_DECIMALS)

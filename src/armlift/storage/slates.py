@@ -1,0 +1,243 @@
+"""The slates that live traffic is shown: versions that are complete or absent.
+
+A version is a folder named by its number, with `slates.parquet` and `manifest.json`. It is written under
+another name, forced to disk and renamed, so a reader sees it whole or not at all; the manifest's hash shows
+damage that comes later. One writer at a time; any number of readers, in other processes too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from armlift.errors import DataError, DataFileError, ParameterError
+
+logger = logging.getLogger(__name__)
+
+NEW_USER = -1
+"""Id under which the table holds what a user without a history is shown."""
+
+COLUMNS = ("arm", "user_id", "position", "item_id")
+_LOCK_TIMEOUT_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a version of the slates is.
+
+    Attributes:
+        version: Its number, from 1.
+        created: Time in UTC, ISO 8601.
+        sha256: Hash of `slates.parquet`, 64 hexadecimal digits.
+        length: Items in a slate.
+        arms: Where the slates of each arm come from, by arm.
+    """
+
+    version: int
+    created: str
+    sha256: str
+    length: int
+    arms: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class SlateSnapshot:
+    """One version of the slates, in memory.
+
+    Attributes:
+        manifest: What it is.
+    """
+
+    manifest: Manifest
+    _users: dict[str, NDArray[np.int64]] = field(repr=False)
+    _items: dict[str, NDArray[np.int64]] = field(repr=False)
+
+    def slate(self, arm: str, user_id: int) -> tuple[int, ...]:
+        """Give the items that an arm shows a user, the best first; to a new user, what new users see.
+
+        Args:
+            arm: One of the manifest's.
+            user_id: Any user.
+
+        Raises:
+            ParameterError: There is no such arm.
+        """
+        if arm not in self._users:
+            raise ParameterError(
+                "arm", arm, f"one of {', '.join(self._users)}", "Rebuild the slates: armlift slates rebuild."
+            )
+        users = self._users[arm]
+        row = int(np.searchsorted(users, user_id))
+        if row == len(users) or users[row] != user_id:
+            row = 0  # the new user's, whose id is below all others
+        return tuple(self._items[arm][row].tolist())
+
+
+class SlateSnapshots:
+    """The newest complete version of the slates, noticed without a restart.
+
+    Args:
+        folder: Where the versions are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loaded: SlateSnapshot | None = None
+        self._damaged: set[int] = set()
+
+    def current(self) -> SlateSnapshot:
+        """Give the newest whole version, read only when it is another than last time.
+
+        A damaged version is logged once and passed over.
+
+        Raises:
+            DataFileError: There is no whole version.
+        """
+        while True:
+            for number in reversed(slate_versions(self._folder)):
+                if self._loaded is not None and self._loaded.manifest.version == number:
+                    return self._loaded
+                if number in self._damaged:
+                    continue
+                try:
+                    self._loaded = read_slates(self._folder / _name(number))
+                except DataFileError as error:
+                    if not (self._folder / _name(number)).exists():
+                        break  # writers have overtaken this reader: there are newer versions
+                    logger.error("%s", error)
+                    self._damaged.add(number)
+                else:
+                    return self._loaded
+            else:
+                if self._loaded is not None:
+                    return self._loaded
+                raise DataFileError(f"{self._folder} holds no whole slates. Run `armlift slates rebuild`.")
+
+
+def slate_versions(folder: Path) -> tuple[int, ...]:
+    """Give the numbers of all complete versions, ascending.
+
+    Args:
+        folder: Where the versions are.
+    """
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return tuple(sorted(int(entry.name) for entry in entries if entry.name.isdecimal()))
+
+
+def read_slates(version: Path) -> SlateSnapshot:
+    """Read one version.
+
+    Args:
+        version: Its folder.
+
+    Raises:
+        DataFileError: It is damaged, or not there.
+    """
+    remedy = "Run `armlift slates rebuild`."
+    try:
+        manifest = Manifest(**json.loads((version / "manifest.json").read_text("utf-8")))
+        content = (version / "slates.parquet").read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        raise DataFileError(f"Slates {version} cannot be read: {error}. {remedy}") from error
+    if sha256(content).hexdigest() != manifest.sha256:
+        raise DataFileError(f"{version / 'slates.parquet'} is not what was written. {remedy}")
+    table = pd.read_parquet(BytesIO(content))
+    users, items = {}, {}
+    for arm, rows in table.groupby("arm", sort=False):
+        users[str(arm)] = rows["user_id"].to_numpy()[:: manifest.length].copy()
+        items[str(arm)] = rows["item_id"].to_numpy().reshape(-1, manifest.length)
+    return SlateSnapshot(manifest, users, items)
+
+
+def write_slates(folder: Path, slates: pd.DataFrame, arms: Mapping[str, str], *, keep: int = 3) -> Manifest:
+    """Write the next version of the slates.
+
+    Args:
+        folder: Where the versions are; made if missing.
+        slates: arm, user_id, position (from 0), item_id; one slate of one length for each arm and user, and
+            for each arm one of the user `NEW_USER`.
+        arms: Where the slates of each arm come from, by arm.
+        keep: Versions that stay, this one included.
+
+    Returns:
+        The manifest of the new version.
+
+    Raises:
+        ParameterError: `keep` is below 1.
+        DataError: A slate is missing, incomplete or there twice.
+    """
+    if keep < 1:
+        raise ParameterError("keep", keep, "keep >= 1", "Keep this version at least.")
+    table = slates[list(COLUMNS)].sort_values(["arm", "user_id", "position"], ignore_index=True)
+    length = _checked_length(table, arms)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _one_writer(folder):
+        for unfinished in folder.glob("unfinished-*"):
+            shutil.rmtree(unfinished)
+        number = max(slate_versions(folder), default=0) + 1
+        partial = folder / f"unfinished-{_name(number)}"
+        partial.mkdir()
+        table.to_parquet(partial / "slates.parquet", index=False)
+        digest = sha256((partial / "slates.parquet").read_bytes()).hexdigest()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = Manifest(number, now, digest, length, dict(arms))
+        (partial / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", "utf-8")
+        for path in (partial / "slates.parquet", partial / "manifest.json", partial):
+            _force_to_disk(path)
+        partial.rename(folder / _name(number))
+        _force_to_disk(folder)
+        for old in slate_versions(folder)[:-keep]:
+            # Renamed first, for a half-deleted version must not look like a version.
+            doomed = (folder / _name(old)).rename(folder / f"unfinished-{_name(old)}")
+            shutil.rmtree(doomed)
+    return manifest
+
+
+def _checked_length(table: pd.DataFrame, arms: Mapping[str, str]) -> int:
+    """Items in a slate."""
+    length = int(table["position"].max()) + 1 if len(table) else 0
+    slates = table.groupby(["arm", "user_id"])["position"].agg(["size", "nunique", "min", "max"])
+    whole = (slates == [length, length, 0, length - 1]).all(axis=None)
+    lowest_user = table.groupby("arm")["user_id"].min()
+    if not whole or lowest_user.to_dict() != dict.fromkeys(arms, NEW_USER) or not length:
+        raise DataError(
+            f"{len(table)} rows are not one slate of {length} items for every user of each arm "
+            f"({', '.join(arms)}), a new user ({NEW_USER}) included. Give every user of every arm positions "
+            "from 0, as many as the others."
+        )
+    return length
+
+
+@contextmanager
+def _one_writer(folder: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process, on every platform: SQLite's."""
+    file = folder / "writer.lock"
+    with closing(sqlite3.connect(file, timeout=_LOCK_TIMEOUT_SECONDS, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def _force_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}"

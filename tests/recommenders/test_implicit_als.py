@@ -1,0 +1,82 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from armlift.errors import ParameterError
+from armlift.recommenders import implicit_als
+from armlift.recommenders.implicit_als import ImplicitALS
+
+
+def loss(recommender: ImplicitALS, X: np.ndarray) -> float:
+    """The loss of Hu, Koren and Volinsky over all pairs."""
+    U, V = recommender.user_factors_, recommender.item_factors_
+    weights = 1.0 + recommender.confidence * X
+    squares = (weights * (X - U @ V.T) ** 2).sum()
+    return float(squares + recommender.regularization * ((U**2).sum() + (V**2).sum()))
+
+
+def table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
+    return (
+        pd.crosstab(ratings["user_id"], ratings["item_id"]).reindex(columns=item_ids, fill_value=0).to_numpy()
+    )
+
+
+def test_the_item_factors_solve_their_least_squares(invented: Any) -> None:
+    recommender = ImplicitALS(n_factors=4, n_epochs=2, confidence=3, regularization=0.5)
+    recommender.fit(invented.history, invented.items, seed=0)
+    X = table(invented.history, recommender.item_ids_)
+    U = recommender.user_factors_
+    for item in (0, 17, 299):
+        # A weighted ridge regression of the item's column on the users' factors, written out.
+        weights = np.diag(1.0 + 3.0 * X[:, item])
+        solution = np.linalg.solve(U.T @ weights @ U + 0.5 * np.eye(4), U.T @ weights @ X[:, item])
+        np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
+
+
+def test_every_alternation_lowers_the_loss(invented: Any) -> None:
+    losses = []
+    for n_epochs in (1, 2, 3, 8):
+        recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs).fit(
+            invented.history, invented.items, seed=0
+        )
+        losses.append(loss(recommender, table(invented.history, recommender.item_ids_)))
+    assert losses == sorted(losses, reverse=True)
+    assert len(set(losses)) == 4
+
+
+def test_blocks_do_not_matter(invented: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ImplicitALS(n_factors=4, n_epochs=2).fit(invented.history, invented.items, seed=0)
+    monkeypatch.setattr(implicit_als, "ROWS_AT_ONCE", 7)
+    blocks = ImplicitALS(n_factors=4, n_epochs=2).fit(invented.history, invented.items, seed=0)
+    np.testing.assert_allclose(blocks.item_factors_, whole.item_factors_, atol=1e-12)
+
+
+def test_two_tastes_are_told_apart() -> None:
+    """Even users pick even items, odd users odd ones; each leaves out one item of their own kind."""
+    pairs = [
+        (user, item)
+        for user in range(20)
+        for item in range(10)
+        if (user - item) % 2 == 0 and item != user % 10
+    ]
+    ratings = pd.DataFrame(pairs, columns=["user_id", "item_id"]).assign(rating=3.0)
+    recommender = ImplicitALS(n_factors=2, regularization=0.1).fit(ratings, ratings[["item_id"]], seed=0)
+    slates = recommender.recommend(range(20), 1, ratings)
+    assert (slates["item_id"] == slates["user_id"] % 10).all()
+
+
+def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any) -> None:
+    recommender = ImplicitALS(n_factors=4, n_epochs=2).fit(invented.history, invented.items, seed=0)
+    new, known = recommender.score([10**6, int(recommender.user_ids_[0])])
+    np.testing.assert_allclose(new, recommender.popularity_ / 80)
+    assert (known[recommender.popularity_ == 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "params", [{"n_factors": 0}, {"n_epochs": 0}, {"confidence": 0}, {"regularization": 0}]
+)
+def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=next(iter(params))):
+        ImplicitALS(**params)

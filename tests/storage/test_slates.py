@@ -1,0 +1,172 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from armlift.errors import DataError, DataFileError, ParameterError
+from armlift.storage import NEW_USER, SlateSnapshots, read_slates, slate_versions, write_slates
+
+ARMS = {"champion": "svd (version 3)", "PolicyA": "popularity (version 1)"}
+
+
+def table(first_item=100, users=(NEW_USER, 2, 7), length=3, arms=tuple(ARMS)):
+    """Slates whose items say whose they are: first_item + 10 for each user + position."""
+    rows = [
+        (arm, user, position, first_item + 1000 * a + 10 * u + position)
+        for a, arm in enumerate(arms)
+        for u, user in enumerate(users)
+        for position in range(length)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "user_id", "position", "item_id"])
+
+
+def test_every_user_gets_the_slate_of_the_arm_and_strangers_that_of_a_new_user(tmp_path):
+    write_slates(tmp_path, table().sample(frac=1, random_state=0), ARMS)
+    slates = SlateSnapshots(tmp_path).current()
+    assert slates.slate("champion", 2) == (110, 111, 112)
+    assert slates.slate("PolicyA", 7) == (1120, 1121, 1122)
+    assert slates.slate("champion", 1) == slates.slate("champion", 99) == (100, 101, 102)
+    with pytest.raises(ParameterError, match="arm = 'svd': must satisfy one of"):
+        slates.slate("svd", 2)
+
+
+def test_a_reader_notices_a_new_version_and_reads_an_old_one_once(tmp_path):
+    snapshots = SlateSnapshots(tmp_path)
+    with pytest.raises(DataFileError, match="armlift slates rebuild"):
+        snapshots.current()
+    write_slates(tmp_path, table(100), ARMS)
+    first = snapshots.current()
+    assert snapshots.current() is first
+    manifest = write_slates(tmp_path, table(500), ARMS)
+    assert (manifest.version, manifest.length, manifest.arms) == (2, 3, ARMS)
+    assert snapshots.current().slate("champion", 2) == (510, 511, 512)
+    assert snapshots.current().manifest == manifest
+    assert first.slate("champion", 2) == (110, 111, 112)
+
+
+def test_old_versions_go_and_leftovers_too(tmp_path):
+    (tmp_path / "unfinished-00000009").mkdir()
+    for _ in range(5):
+        write_slates(tmp_path, table(), ARMS, keep=2)
+    assert slate_versions(tmp_path) == (4, 5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000004", "00000005", "writer.lock"]
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "missing", "manifest"])
+def test_a_damaged_version_is_passed_over(tmp_path, damage, caplog):
+    write_slates(tmp_path, table(100), ARMS)
+    write_slates(tmp_path, table(500), ARMS)
+    file = tmp_path / "00000002" / ("manifest.json" if damage == "manifest" else "slates.parquet")
+    content = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    elif damage == "changed":
+        file.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    else:
+        file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataFileError, match="Run `armlift slates rebuild`"):
+        read_slates(tmp_path / "00000002")
+    snapshots = SlateSnapshots(tmp_path)
+    assert snapshots.current().manifest.version == 1
+    assert snapshots.current().manifest.version == 1
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        table().iloc[:0],
+        table().iloc[1:],
+        table().iloc[:-1],
+        table(users=(2, 7)),
+        table(arms=("champion",)),
+        pd.concat([table(), table()]),
+        pd.concat([table(), table().head(3).assign(position=[3, 4, 5])]),
+    ],
+    ids=["empty", "no first", "no last", "no new user", "an arm missing", "twice", "one longer"],
+)
+def test_incomplete_slates_are_refused(tmp_path, wrong):
+    with pytest.raises(DataError, match="rows are not one slate of"):
+        write_slates(tmp_path, wrong, ARMS)
+    assert slate_versions(tmp_path) == ()
+
+
+def test_a_version_must_be_kept(tmp_path):
+    with pytest.raises(ParameterError, match="keep >= 1"):
+        write_slates(tmp_path, table(), ARMS, keep=0)
+
+
+def test_writers_take_turns(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        manifests = list(pool.map(lambda _: write_slates(tmp_path, table(), ARMS, keep=9), range(8)))
+    assert sorted(manifest.version for manifest in manifests) == list(range(1, 9))
+
+
+WRITER = """
+import itertools, sys
+from pathlib import Path
+import numpy as np, pandas as pd
+from armlift.storage import write_slates
+
+users = np.arange(-1, 2000)
+for number in itertools.count(1):
+    slates = pd.DataFrame({"arm": "champion", "user_id": np.repeat(users, 10),
+        "position": np.tile(np.arange(10), len(users)), "item_id": number})
+    write_slates(Path(sys.argv[1]), slates, {"champion": str(number)}, keep=2)
+    print(flush=True)
+"""
+
+
+def check_killed_writers(folder, kills, seed):
+    """Kill writers at random moments; meanwhile and afterwards every version read is whole."""
+    snapshots, moments, seen = SlateSnapshots(folder), random.Random(seed), set()
+    for _ in range(kills):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE)
+        writer.stdout.readline()  # the first version is there
+        deadline = time.monotonic() + moments.uniform(0.0, 0.15)
+        while time.monotonic() < deadline:
+            current = snapshots.current()
+            seen.add(current.manifest.version)
+            everything = [current.slate("champion", user) for user in (-1, 5, 1999, 5000)]
+            assert everything == [(int(current.manifest.arms["champion"]),) * 10] * 4
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.communicate()
+        for version in slate_versions(folder):
+            whole = read_slates(folder / f"{version:08d}")
+            assert whole.slate("champion", 1999) == (int(whole.manifest.arms["champion"]),) * 10
+    assert len(seen) > kills  # readers met versions while they were being written
+    write_slates(folder, table(), ARMS, keep=2)
+    assert not list(folder.glob("unfinished-*"))
+
+
+def test_a_killed_writer_leaves_whole_versions_only(tmp_path):
+    check_killed_writers(tmp_path, kills=3, seed=0)
+
+
+@pytest.mark.slow
+def test_many_killed_writers_leave_whole_versions_only(tmp_path):
+    check_killed_writers(tmp_path, kills=25, seed=1)
+
+
+def test_a_snapshot_of_a_small_service_is_read_fast(tmp_path):
+    users = np.arange(-1, 20_000)
+    slates = pd.DataFrame(
+        {
+            "arm": "champion",
+            "user_id": np.repeat(users, 10),
+            "position": np.tile(np.arange(10), len(users)),
+            "item_id": np.repeat(users, 10) + 10,
+        }
+    )
+    write_slates(tmp_path, slates, {"champion": "svd"})
+    started = time.perf_counter()
+    current = SlateSnapshots(tmp_path).current()
+    assert time.perf_counter() - started < 2.0
+    assert current.slate("champion", 17_003) == (17_013,) * 10
