@@ -77,6 +77,7 @@ def test_a_pipeline_needs_only_parameters_and_the_run(name):
 @pytest.mark.parametrize("env", ["base", "test"])
 def test_the_parameters_are_those_of_their_models(env):
     from armlift.pipelines import parameters
+    from armlift.pipelines.tuning.parameters import TuningParameters
 
     given = config(env)["parameters"]
     models = {
@@ -87,6 +88,7 @@ def test_the_parameters_are_those_of_their_models(env):
         "policies": parameters.PolicyParameters,
         "planning": parameters.PlanningParameters,
         "evaluation": parameters.EvaluationParameters,
+        "tuning": TuningParameters,
     }
     assert set(given) == set(models)
     for name, model in models.items():

@@ -1,12 +1,14 @@
 """The promises that every recommender keeps, checked on each one that is installed with armlift."""
 
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import do_without
 
 from armlift.recommenders import Recommender, create_recommender, load_recommender
 
@@ -35,8 +37,8 @@ NEW_USERS = [-5, 0, 10**12]
 
 
 def create(name: str) -> Recommender:
-    if name in NEEDS_TORCH:
-        pytest.importorskip("torch")
+    if name in NEEDS_TORCH and find_spec("torch") is None:
+        do_without("torch is not installed: pip install -e '.[neural]'")
     return create_recommender(name, **QUICK[name])
 
 

@@ -57,7 +57,7 @@ def test_the_verdict_says_who_ranks_best_and_how_sure_that_is():
 
 def test_a_reader_learns_that_accurate_ratings_rank_below_popularity():
     (sentence,) = [finding for finding in decide().findings if "RMSE" in finding]
-    assert "svd predicts ratings best of 2 that predict them (RMSE 0.874), but ranks 6th of 7" in sentence
+    assert "svd predicts ratings best of 2 that predict them (RMSE 0.874), and ranks 6th of 7" in sentence
     assert sentence.endswith("(NDCG@10 0.020), below popularity (0.050), which predicts no rating.")
 
 

@@ -82,7 +82,7 @@ def _accuracy(table: pd.DataFrame, facts: EvaluationFacts) -> Chart | None:
         bar_panel(table[facts.ndcg], names, "Ranking: larger is better", f"NDCG@{facts.k}", 3),
     ]
     return Chart(
-        "Accurate ratings do not make a good ranking",
+        "Accuracy of ratings and of rankings, side by side",
         rating_and_ranking(table, facts),
         layout(panels),
         f"{split_label(facts.split).capitalize()}. A dash: the recommender predicts no rating.",

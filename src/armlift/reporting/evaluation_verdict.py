@@ -80,7 +80,7 @@ def rating_and_ranking(table: pd.DataFrame, facts: EvaluationFacts) -> str:
     others = f" of {len(rmse)} that predict them" if len(rmse) > 1 else ""
     sentence = (
         f"{accurate} predicts ratings best{others} (RMSE {figure(rmse.iloc[0])}), "
-        f"but ranks {_ordinal(ranking.index(accurate) + 1)} of {len(ranking)} "
+        f"and ranks {_ordinal(ranking.index(accurate) + 1)} of {len(ranking)} "
         f"(NDCG@{facts.k} {figure(ndcg[accurate])})"
     )
     if POPULARITY not in ranking:

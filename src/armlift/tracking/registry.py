@@ -141,9 +141,17 @@ def load_model(uri: str) -> PyFuncModel:
         TrackingError: There is no such model, or it cannot be read.
     """
     import mlflow.pyfunc
+    from mlflow.exceptions import MlflowException
 
     with tracking_client():
-        model: PyFuncModel = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
+        try:
+            model: PyFuncModel = mlflow.pyfunc.load_model(uri, suppress_warnings=True)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise TrackingError(
+                f"{uri} is not registered. Train first: kedro run --pipelines=train."
+            ) from error
     return model
 
 

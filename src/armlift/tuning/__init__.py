@@ -3,7 +3,8 @@
 from armlift.tuning.folds import ratings_for_tuning, validation_folds
 from armlift.tuning.objective import METRICS, Criterion, Objective
 from armlift.tuning.pruning import MedianPruning, NoPruning, PruningRule, SuccessiveHalving
-from armlift.tuning.search import Search, tune
+from armlift.tuning.rounds import Search
+from armlift.tuning.search import tune
 from armlift.tuning.space import Choices, Interval, Range, search_space
 from armlift.tuning.trials import TrialResult, TuningResult
 from armlift.tuning.tuned import read_tuned
