@@ -103,8 +103,8 @@ def test_http_clients_are_told_what_is_wrong(router):
     assert raised.value.get_http_status_code() == 400
 
 
-def test_without_a_router_the_error_names_the_store(store):
-    with pytest.raises(TrackingError, match="Registered Model with name=router not found"):
+def test_without_a_router_the_error_says_how_to_get_one(store):
+    with pytest.raises(TrackingError, match=r"router@router is not registered\. Train first"):
         route([1])
 
 
