@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from armlift.errors import ParameterError
 from armlift.statistics.effect import Alternative, Effect, Reason
-from armlift.statistics.moments import CovariateMean, Mean, Sample, ratio
+from armlift.statistics.moments import Mean, Sample, ratio
 
 Floats = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def difference(
         >>> print(effect.estimate.round(3), effect.low.round(4), effect.p_value.round(4))
         0.03 0.0021 0.0353
     """
-    offset = _check(confidence, alternative, margin)
+    offset = checked_margin(confidence, alternative, margin)
     reason = reasons(treatment, control)
     noise_t, noise_c = _squared_errors(treatment, control)
     freedom = _degrees_of_freedom(treatment, control, noise_t, noise_c)
@@ -58,7 +58,7 @@ def difference(
     error = np.sqrt(noise_t + noise_c)
     half = _critical(confidence, alternative, freedom) * error
     p_value = _p_value(ratio(estimate - offset, error), alternative, freedom)
-    return _effect(
+    return told_effect(
         estimate, error, estimate - half, estimate + half, p_value, reason, confidence, alternative
     )
 
@@ -98,7 +98,7 @@ def relative_difference(
         >>> print(effect.estimate.round(3), effect.low.round(3), effect.high.round(3))
         0.3 0.018 0.675
     """
-    offset = _check(confidence, alternative, margin)
+    offset = checked_margin(confidence, alternative, margin)
     if method not in ("fieller", "delta"):
         raise ParameterError("method", method, "'fieller' or 'delta'", "Choose one of them.")
     reason = reasons(treatment, control, relative=True)
@@ -113,7 +113,9 @@ def relative_difference(
     if method == "delta":
         effect, half = quotient - 1.0, critical * error
         p_value = _p_value(ratio(effect - offset, error), alternative, freedom)
-        return _effect(effect, error, effect - half, effect + half, p_value, reason, confidence, alternative)
+        return told_effect(
+            effect, error, effect - half, effect + half, p_value, reason, confidence, alternative
+        )
 
     weakness = critical * critical * noise_c
     bounded = weakness < 1.0
@@ -129,7 +131,7 @@ def relative_difference(
     p_sign = _p_value(sign_known, "two-sided" if alternative == "two-sided" else "greater", freedom)
     p_sign = np.where(noise_c > 0.0, p_sign, 0.0)
     p_value = np.maximum(_p_value(contrast, alternative, freedom), p_sign)
-    return _effect(
+    return told_effect(
         quotient - 1.0,
         error,
         centre - half - 1.0,
@@ -215,7 +217,8 @@ def _is_constant(arm: Sample) -> NDArray[np.bool_]:
     return np.less_equal(arm.variance, (_ROUNDING * arm.value) ** 2)
 
 
-def _check(confidence: float, alternative: Alternative, margin: ArrayLike) -> Floats:
+def checked_margin(confidence: float, alternative: Alternative, margin: ArrayLike) -> Floats:
+    """The margin as an array, or a `ParameterError` that names which of the three is wrong."""
     if not 0.0 < confidence < 1.0:
         raise ParameterError("confidence", confidence, "0 < confidence < 1", "95 % is 0.95.")
     if alternative not in get_args(Alternative):
@@ -235,8 +238,7 @@ def _degrees_of_freedom(
     treatment: Sample, control: Sample, noise_t: Floats, noise_c: Floats
 ) -> Floats | None:
     """Welch and Satterthwaite's for two means, at least 1; None stands for the normal distribution."""
-    means = (Mean, CovariateMean)
-    if not (isinstance(treatment, means) and isinstance(control, means)):
+    if not (isinstance(treatment, Mean) and isinstance(control, Mean)):
         return None
     share = ratio(noise_t, noise_t + noise_c)
     spread_t = ratio(share * share, np.maximum(treatment.n - 1.0, 1.0))
@@ -262,7 +264,7 @@ def _p_value(statistic: Floats, alternative: Alternative, freedom: Floats | None
     return np.multiply(tail, 2.0 if alternative == "two-sided" else 1.0, dtype=np.float64)
 
 
-def _effect(
+def told_effect(
     estimate: Floats,
     error: Floats,
     low: Floats,

@@ -221,31 +221,22 @@ class Ratio(Moments):
         )
 
 
-class CovariateMean(Moments):
-    """Mean of an outcome beside a covariate known before the experiment; columns outcome, covariate."""
+class CovariateMean(Mean):
+    """Mean of an outcome beside a covariate known before the experiment; columns outcome, covariate.
+
+    Value and variance are the outcome's own; `cuped` adjusts them.
+    """
 
     __slots__ = ()
 
-    @property
-    def value(self) -> Floats:
-        """The outcome's mean, not adjusted; `cuped` adjusts it."""
-        return self.mean[..., 0]
 
-    @property
-    def variance(self) -> Floats:
-        """Unbiased variance of the outcome."""
-        return self.covariance[..., 0, 0]
+class CovariateRatio(Ratio):
+    """Ratio metric beside its own past; columns numerator, denominator and the covariates of each.
 
-
-class CovariateRatio(Moments):
-    """Ratio metric beside its own past; columns numerator, denominator and the covariates of each."""
+    Value and variance are those without the covariates; `cuped` adjusts them.
+    """
 
     __slots__ = ()
-
-    @property
-    def value(self) -> Floats:
-        """The ratio, not adjusted; `cuped` adjusts it."""
-        return ratio(self.mean[..., 0], self.mean[..., 1])
 
     @property
     def variance(self) -> Floats:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from armlift.errors import ParameterError
 from armlift.statistics.effect import Alternative, Effect, Reason
-from armlift.statistics.effects import reasons
+from armlift.statistics.effects import checked_margin, reasons, told_effect
 from armlift.statistics.moments import Sample, ratio
 
 Floats = NDArray[np.float64]
-_ESTIMATED = (Reason.NONE, Reason.NO_VARIANCE, Reason.TOO_FEW)
 
 
 class Claim(NamedTuple):
@@ -42,22 +40,14 @@ class Claim(NamedTuple):
 
 def checked_claim(confidence: float, alternative: Alternative, margin: ArrayLike) -> Claim:
     """A `Claim`, or a `ParameterError` that names what is wrong."""
-    if not 0.0 < confidence < 1.0:
-        raise ParameterError("confidence", confidence, "0 < confidence < 1", "95 % is 0.95.")
-    if alternative not in get_args(Alternative):
-        allowed = ", ".join(get_args(Alternative))
-        raise ParameterError("alternative", alternative, f"one of {allowed}", "Choose one of them.")
-    offset = np.asarray(margin, float)
-    if not np.isfinite(offset).all():
-        raise ParameterError("margin", margin, "finite", "0 tests for any effect.")
-    return Claim(confidence, alternative, offset)
+    return Claim(confidence, alternative, checked_margin(confidence, alternative, margin))
 
 
 class Contrast(NamedTuple):
     """Treatment against control at each look; arrays of one shape.
 
     Attributes:
-        estimate: Difference, absolute or relative; 0 where it is not defined.
+        estimate: Difference, absolute or relative; it means something where `reason` is `NONE`.
         standard_error: Its standard error; 0 where it is not defined.
         units: Units per arm that would give this standard error if both arms had as many. It is the harmonic
             mean of the two sample sizes, weighted with the arms' variances, and grows as information does:
@@ -76,17 +66,15 @@ class Contrast(NamedTuple):
 
     def effect(self, low: Floats, high: Floats, p_value: Floats, claim: Claim) -> Effect:
         """The result, opened on the untested side and where nothing can be said."""
-        shape = np.broadcast_shapes(np.shape(self.estimate), np.shape(p_value))
-        bounded = self.reason == Reason.NONE
-        return Effect(
-            estimate=np.broadcast_to(self.estimate, shape),
-            standard_error=np.broadcast_to(self.standard_error, shape),
-            low=np.broadcast_to(np.where(bounded & (claim.alternative != "less"), low, -np.inf), shape),
-            high=np.broadcast_to(np.where(bounded & (claim.alternative != "greater"), high, np.inf), shape),
-            p_value=np.where(bounded, p_value, 1.0),
-            reason=np.broadcast_to(self.reason, shape),
-            confidence=claim.confidence,
-            alternative=claim.alternative,
+        return told_effect(
+            self.estimate,
+            self.standard_error,
+            low,
+            high,
+            p_value,
+            self.reason,
+            claim.confidence,
+            claim.alternative,
         )
 
 
@@ -112,7 +100,7 @@ def contrast(treatment: Sample, control: Sample, *, relative: bool = False) -> C
     squared = ratio(variances[0], treatment.n) + ratio(variances[1], control.n)
     known = reason == Reason.NONE
     return Contrast(
-        estimate=np.where(np.isin(reason, _ESTIMATED), estimate, 0.0),
+        estimate=estimate,
         standard_error=np.where(known, np.sqrt(squared), 0.0),
         units=np.where(known, ratio(variances[0] + variances[1], squared), 0.0),
         reason=reason,
