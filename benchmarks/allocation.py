@@ -2,6 +2,7 @@
 
 The reference integrates P(arm is best) = E[product of the others' distribution functions] arm by arm with
 QUADPACK to 1e-12, and takes the distribution functions from SciPy: nothing is shared with armlift's own rule.
+The table that the simulator keeps over batches is compared with the allocation along simulated experiments.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from scipy import integrate, special
 
 from armlift.bandits import BanditState, ThompsonSampling
+from armlift.bandits.win_table import empty_win_table, win_probabilities
+from armlift.statistics import probability_best_beta
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +83,22 @@ def allocation_error(number: int, n_arms: int, seed: int) -> tuple[Floats, Float
     return np.abs(policy.allocation(state) - exact).max(axis=1), np.abs(exact.sum(axis=1) - 1.0)
 
 
+def table_error(means: Floats, batch_size: int, experiments: int, batches: int = 100) -> Floats:
+    """Largest error over the arms of the simulator's table, shape (experiments x batches,)."""
+    errors = []
+    for seed in range(experiments):
+        rng, table, found = np.random.default_rng(seed), empty_win_table(len(means)), np.empty(len(means))
+        a, b = np.ones(len(means)), np.ones(len(means))
+        for _ in range(batches):
+            win_probabilities(table, a, b, found)
+            exact = probability_best_beta(a, b)
+            errors.append(np.abs(found - exact).max())
+            pulls = rng.multinomial(batch_size, exact)
+            wins = rng.binomial(pulls, means)
+            a, b = a + wins, b + pulls - wins
+    return np.array(errors)
+
+
 def main() -> None:
     """Parse the command line and print the error and the time of an allocation."""
     parser = argparse.ArgumentParser(description="Error and speed of Thompson sampling's exact allocation.")
@@ -100,6 +119,13 @@ def main() -> None:
         seconds.append(time.perf_counter() - started)
     low, middle, high = (value / 2000 * 1e6 for value in (min(seconds), np.median(seconds), max(seconds)))
     print(f"time of an allocation: {middle:.1f} ({low:.1f} .. {high:.1f}) microseconds")
+
+    print("the simulator's table, along 5 experiments of 100 batches each:")
+    for means in (np.linspace(0.30, 0.48, 10), np.linspace(0.1, 0.9, 9), np.linspace(0.09, 0.13, 5)):
+        for batch_size in (16, 100, 1000):
+            off = table_error(means, batch_size, experiments=5)
+            arms = f"{len(means)} arms of {means[0]:.2f} .. {means[-1]:.2f}"
+            print(f"{arms}, batches of {batch_size}: largest {off.max():.1e}, median {np.median(off):.1e}")
 
 
 if __name__ == "__main__":
