@@ -10,6 +10,7 @@ from armlift.commands.download import download
 from armlift.commands.plan import plan
 from armlift.commands.promote import promote
 from armlift.commands.route import route
+from armlift.commands.serve import serve
 from armlift.commands.slates import slates
 from armlift.errors import ArmliftError, BriefError
 
@@ -42,6 +43,7 @@ main.add_command(download)
 main.add_command(plan)
 main.add_command(promote)
 main.add_command(route)
+main.add_command(serve)
 main.add_command(slates)
 
 if __name__ == "__main__":

@@ -2,17 +2,237 @@
 
 | variable | means | default |
 |---|---|---|
-| `MLFLOW_TRACKING_URI` | where MLflow keeps its runs | SQLite, `mlflow.db` in the project's root |
+| `MODE` | where it runs: `development`, `docker` or `kubernetes` | `development` |
+| `HOST` | address that the router listens on | `127.0.0.1` |
+| `PORT` | its port | `8000` |
+| `API_BASE_URL` | where others reach the router | HOST and PORT |
+| `DATABASE_URL` | the router's store, SQLite or PostgreSQL | SQLite, `data/live/armlift.db` in the root |
+| `ARMLIFT_SECRET` | what signs decisions, comma-separated, newest first | made and kept in development |
+| `ARMLIFT_USER_SECRET` | what makes users' keys | made and kept in development |
+| `ARMLIFT_API_KEYS` | `on` or `off`: do requests need an API key | on; off on this machine |
+| `ARMLIFT_REQUIRE_DECISION_ID` | `on` or `off`: do rewards need a decision id | on; off on this machine |
+| `ARMLIFT_ALLOWED_HOSTS` | host names that requests may address, comma-separated | loopback, API_BASE_URL's |
+| `ARMLIFT_ALLOWED_ORIGINS` | origins whose pages may call, comma-separated | none |
+| `ARMLIFT_RATE_LIMIT` | requests a second for each key; 0 for no limit | 1000; 0 on this machine |
+| `ARMLIFT_EXPORT_SECONDS` | seconds from one export to MLflow to the next | 60 |
+| `ARMLIFT_RETENTION_DAYS` | days for which decisions and events are kept | 365 |
+| `MLFLOW_TRACKING_URI` | where MLflow keeps its runs | SQLite, `mlflow.db` in the root |
 
-Kedro, the commands and the MLflow UI all ask here, so that they meet in one store.
+"On this machine" is the mode development on a loopback HOST; anywhere else `off` is refused. An empty
+variable counts as absent. Kedro, the commands, the router and the MLflow UI all ask here, and so meet in one
+store. The two secrets are read by `experiments.signing.load_secrets`: no settings hold them.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from typing import Literal, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from armlift.errors import ParameterError
+
+Mode = Literal["development", "docker", "kubernetes"]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _SQLITE = "sqlite:///"
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_Number = TypeVar("_Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class RouterSettings:
+    """How the router runs; `from_environment` makes and checks it.
+
+    Attributes:
+        mode: Where it runs.
+        host: Address it listens on.
+        port: Its port.
+        database_url: Its store; a SQLite path in it is absolute.
+        api_base_url: Where others reach it, without a slash at the end.
+        keys_required: Whether requests need an API key.
+        require_decision_id: Whether rewards need a decision id.
+        allowed_hosts: Host names that requests may address, as `Host` has them but without ports;
+            `*` stands for any.
+        allowed_origins: Origins whose pages may call.
+        rate_limit: Requests a second for each key; 0 for no limit.
+        export_seconds: Seconds from one export to MLflow to the next.
+        retention_days: Days for which decisions and events are kept.
+    """
+
+    mode: Mode
+    host: str
+    port: int
+    database_url: str = field(repr=False)  # it may hold a password
+    api_base_url: str
+    keys_required: bool
+    require_decision_id: bool
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    rate_limit: float
+    export_seconds: float
+    retention_days: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether this machine alone can reach the router."""
+        return self.host in LOOPBACK
+
+    @classmethod
+    def from_environment(cls, root: Path, environ: Mapping[str, str] = os.environ) -> RouterSettings:
+        """Read the settings.
+
+        Args:
+            root: Root of the project; a relative SQLite path starts here.
+            environ: The environment.
+
+        Raises:
+            ParameterError: A variable lies outside its bound.
+
+        Example:
+            >>> RouterSettings.from_environment(Path("/srv"), {"PORT": "8001"}).api_base_url
+            'http://127.0.0.1:8001'
+        """
+        given = _Variables(environ)
+        mode = given.choice("MODE", get_args(Mode), "development")
+        host = given.host("HOST", "127.0.0.1")
+        port = given.number("PORT", int, 8000, at_least=1, at_most=65_535)
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        url = given.url("API_BASE_URL", f"http://{f'[{reached}]' if ':' in reached else reached}:{port}")
+        here = mode == "development" and host in LOOPBACK
+        return cls(
+            mode=mode,
+            host=host,
+            port=port,
+            database_url=given.database("DATABASE_URL", root),
+            api_base_url=url,
+            keys_required=given.switch("ARMLIFT_API_KEYS", may_be_off=here),
+            require_decision_id=given.switch("ARMLIFT_REQUIRE_DECISION_ID", may_be_off=here),
+            allowed_hosts=given.hosts("ARMLIFT_ALLOWED_HOSTS", (*LOOPBACK, str(urlsplit(url).hostname))),
+            allowed_origins=given.origins("ARMLIFT_ALLOWED_ORIGINS"),
+            rate_limit=given.number("ARMLIFT_RATE_LIMIT", float, 0.0 if here else 1000.0, at_least=0.0),
+            export_seconds=given.number("ARMLIFT_EXPORT_SECONDS", float, 60.0, at_least=1.0, at_most=3600.0),
+            retention_days=given.number("ARMLIFT_RETENTION_DAYS", int, 365, at_least=1, at_most=3650),
+        )
+
+
+class _Variables:
+    """Variables of an environment, each checked as it is read."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def _text(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        return tuple(filter(None, map(str.strip, self._text(name).split(","))))
+
+    def choice(self, name: str, choices: tuple[Mode, ...], default: Mode) -> Mode:
+        text = self._text(name) or default
+        for each in choices:
+            if text == each:
+                return each
+        raise ParameterError(name, text, f"one of {', '.join(choices)}", "Choose one, or leave it out.")
+
+    def switch(self, name: str, *, may_be_off: bool) -> bool:
+        """On or off; on by default unless it may be off."""
+        text = self._text(name).lower()
+        if text not in ("", "on", "off"):
+            raise ParameterError(name, text, "on or off", "Choose one, or leave it out.")
+        if text == "off" and not may_be_off:
+            raise ParameterError(
+                name,
+                text,
+                "on, except in MODE=development on a loopback HOST",
+                "Leave it out, or set it to on.",
+            )
+        return text == "on" or (text == "" and not may_be_off)
+
+    def number(
+        self,
+        name: str,
+        kind: Callable[[str], _Number],
+        default: _Number,
+        *,
+        at_least: _Number,
+        at_most: _Number | None = None,
+    ) -> _Number:
+        text = self._text(name)
+        if not text:
+            return default
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if (
+            value is not None
+            and isfinite(value)
+            and value >= at_least
+            and (at_most is None or value <= at_most)
+        ):
+            return value
+        bound = f"{at_least:g} or more" if at_most is None else f"{at_least:g} to {at_most:g}"
+        words = "a whole number" if kind is int else "a number"
+        raise ParameterError(name, text, f"{words}, {bound}", f"Leave it out for {default:g}.")
+
+    def host(self, name: str, default: str) -> str:
+        text = self._text(name) or default
+        if not _HOST.fullmatch(text):
+            raise ParameterError(name, text, "a host name or an address", "Leave out scheme and port.")
+        return text
+
+    def hosts(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        hosts = [host.strip("[]").lower() for host in self._list(name) or default]
+        for host in hosts:
+            if host != "*" and not _HOST.fullmatch(host):
+                raise ParameterError(name, host, "host names or *", "Leave out scheme and port.")
+        return tuple(dict.fromkeys(f"[{host}]" if ":" in host else host for host in hosts))
+
+    def url(self, name: str, default: str) -> str:
+        text = (self._text(name) or default).rstrip("/")
+        if not _is_web_address(text):
+            shown = text.rpartition("@")[2]  # not what stands before it
+            raise ParameterError(
+                name, shown, "an address such as https://router.example", "Write it in full."
+            )
+        return text
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        origins = self._list(name)
+        for origin in origins:
+            if not _is_web_address(origin) or urlsplit(origin).path:
+                bound = "origins such as https://shop.example, without a path"
+                raise ParameterError(name, origin, bound, "Name each one; * is not allowed.")
+        return origins
+
+    def database(self, name: str, root: Path) -> str:
+        text = self._text(name) or f"{_SQLITE}data/live/armlift.db"
+        scheme = text.partition(":")[0]
+        if scheme.partition("+")[0] == "postgresql":
+            return text
+        uri = _from_root(text, root)
+        if not text.startswith(_SQLITE) or text in (_SQLITE, f"{_SQLITE}:memory:"):
+            bound = (
+                "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"  # the value may hold a password
+            )
+            raise ParameterError(name, f"{scheme}:...", bound, "Leave it out for SQLite in data/live.")
+        return uri
+
+
+def _is_web_address(text: str) -> bool:
+    """Whether it is http(s) with a host, without credentials, query or fragment."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme in ("http", "https") and plain and _HOST.fullmatch(host) is not None
 
 
 def tracking_uri(root: Path) -> str:
@@ -27,9 +247,7 @@ def tracking_uri(root: Path) -> str:
     Returns:
         The URI.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
-    file = sqlite_file(uri)
-    return uri if file is None else f"{_SQLITE}{(root.resolve() / file).as_posix()}"
+    return _from_root(os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db", root)
 
 
 def artifact_location(root: Path) -> str | None:
@@ -48,7 +266,7 @@ def sqlite_file(uri: str) -> Path | None:
     """Give the database file of a SQLite URI.
 
     Args:
-        uri: URI of an MLflow store.
+        uri: URI of a store.
 
     Returns:
         The file, relative if the URI is; None for any other kind of store.
@@ -60,3 +278,9 @@ def sqlite_file(uri: str) -> Path | None:
         True
     """
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def _from_root(uri: str, root: Path) -> str:
+    """The URI with a relative SQLite path made absolute."""
+    file = sqlite_file(uri)
+    return uri if file is None else f"{_SQLITE}{(root.resolve() / file).as_posix()}"

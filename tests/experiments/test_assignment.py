@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from armlift.errors import ParameterError
-from armlift.experiments.assignment import assign
+from armlift.experiments.assignment import Assigner, assign
 
 USERS = np.arange(1, 100_001)
 MOVERS = USERS[:10_000]
@@ -179,3 +179,17 @@ def test_a_hundred_thousand_users_take_less_than_a_second():
 def test_bad_input_names_the_bound_and_the_remedy(arguments, message):
     with pytest.raises(ParameterError, match=message):
         assign(*arguments)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (1, 1, 1, 1, 1), (0.34, 0.33, 0.33), (1, 0, 3, 0.001)])
+def test_one_user_at_a_time_gets_the_same_arm(weights):
+    users = [f"user-{number}" for number in range(100_000)]
+    assigner = Assigner("films", weights)
+    assert [assigner.arm(user) for user in users] == assign(users, "films", weights).tolist()
+
+
+def test_one_at_a_time_has_the_same_bounds():
+    with pytest.raises(ParameterError, match="salt"):
+        Assigner("", [1, 1])
+    with pytest.raises(ParameterError, match="weights"):
+        Assigner("films", [0, 0])

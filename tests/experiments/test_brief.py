@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from armlift.errors import ArmliftError, BriefError
 from armlift.experiments.brief import Brief, load_brief
+from armlift.experiments.log_rows import EVENT_TYPES
 
 BRIEFS = Path(__file__).parents[2] / "conf" / "base" / "briefs"
 SMALLEST = {
@@ -71,6 +72,49 @@ def test_defaults():
     assert [stage.share for stage in brief.promotion] == [0.25, 0.5, 1.0]
     assert (brief.rollback.drop, brief.rollback.window_minutes) == (0.2, 30.0)
     assert brief.weights(brief.strategies[0]) == (0.5, 0.5)
+
+
+def test_rewards_by_default():
+    brief = Brief.model_validate(SMALLEST)
+    assert (brief.reward_event, brief.reward_window_minutes, brief.default_reward) == (None, 30.0, 0.0)
+    assert not brief.durable_decisions
+    assert brief.tracked_as == "small"
+
+
+def test_movielens_counts_clicks_as_rewards_and_is_tracked_under_its_own_name():
+    brief = load_brief(BRIEFS / "movielens.yml")
+    assert brief.reward_event == "click_detail"
+    assert brief.tracked_as == brief.tracking_experiment == "abtest_movielens"
+
+
+@pytest.mark.parametrize(
+    ("allocations", "any_reward"),
+    [
+        (["fixed"], True),
+        (["thompson_gaussian"], True),
+        (["fixed", "thompson_gaussian"], True),
+        (["thompson"], False),
+        (["thompson_gaussian", "thompson"], False),
+        (["fixed", "ucb"], False),
+        (["contextual"], False),
+    ],
+)
+def test_rewards_may_be_amounts_where_no_strategy_needs_them_in_0_to_1(allocations, any_reward):
+    strategies = [
+        {"id": f"s{number}", "share": 1 / len(allocations), "allocation": allocation}
+        for number, allocation in enumerate(allocations)
+    ]
+    document = changed(strategies=strategies, default_reward=None)
+    assert Brief.model_validate(document).any_reward is any_reward
+    if any_reward:
+        assert Brief.model_validate(document | {"default_reward": -12.5}).default_reward == -12.5
+    else:
+        assert [field for field, _ in faults_of(document | {"default_reward": -12.5})] == ["default_reward"]
+
+
+@pytest.mark.parametrize("event", [each for each in EVENT_TYPES if each != "reward"])
+def test_every_event_can_be_the_reward(event):
+    assert Brief.model_validate(changed(reward_event=event)).reward_event == event
 
 
 def test_a_brief_cannot_be_changed():
@@ -138,6 +182,18 @@ def test_a_brief_cannot_be_changed():
             "leave them out",
         ),
         (strategy(allocation="thompson", floor=0.6), "strategies[0].floor", "at most 0.5"),
+        (changed(reward_window_minutes=0), "reward_window_minutes", "must be > 0"),
+        (changed(reward_window_minutes=30 * 24 * 60 + 1), "reward_window_minutes", "must be <= 43200"),
+        (changed(reward_event="clik_detail"), "reward_event", "did you mean `click_detail`?"),
+        (changed(reward_event="reward"), "reward_event", "leave it out"),
+        (changed(reward_event="purchase", default_reward=None), "default_reward", "every reward would be"),
+        (changed(reward_event="purchase", default_reward=1), "default_reward", "below 1"),
+        (changed(reward_event="purchase", default_reward=-1), "default_reward", "from 0"),
+        (strategy(allocation="thompson") | {"default_reward": 1.5}, "default_reward", "split needs"),
+        (strategy(allocation="ucb") | {"default_reward": -0.1}, "default_reward", "between 0 and 1"),
+        (changed(default_reward="inf"), "default_reward", "finite"),
+        (changed(durable_decisions="perhaps"), "durable_decisions", "boolean"),
+        (changed(tracking_experiment="a b"), "tracking_experiment", "begin with a letter"),
     ],
 )
 def test_every_fault_names_its_field(document, field, words):
@@ -206,7 +262,7 @@ def test_hash_tells_changes(document):
 
 def test_hash_is_the_same_on_every_machine():
     # It moves when fields or defaults do; earlier hashes are proved by the canonical JSON kept with them.
-    assert Brief.model_validate(SMALLEST).content_hash.startswith("4a001256")
+    assert Brief.model_validate(SMALLEST).content_hash.startswith("4b5f1518")
 
 
 @given(

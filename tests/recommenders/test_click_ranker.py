@@ -1,4 +1,4 @@
-"""Training pairs and candidates, seen by a classifier that only keeps what it is given."""
+"""Training pairs and candidates, seen by classifiers that only keep what they are given."""
 
 from typing import Any
 
@@ -7,20 +7,30 @@ import pandas as pd
 import pytest
 
 from armlift.errors import DataError, ParameterError
-from armlift.recommenders.click_ranker import ClickRanker
+from armlift.recommenders.click_ranker import ClickRanker, Examples, Question
 from armlift.recommenders.features import FEATURE_NAMES
 
 
 class Recorder(ClickRanker):
+    """Answers clicks by the popularity of the item, likes by the generosity of the user."""
+
+    answers = ("item_popularity", "user_rating_bias")
+
     def __init__(self, **params: Any) -> None:
-        defaults = {"like_threshold": 4.0, "negatives_per_rating": 2, "n_candidates": 20, "n_folds": 5}
+        defaults = {
+            "like_threshold": 4.0,
+            "negatives_per_rating": 2,
+            "n_candidates": 20,
+            "n_folds": 5,
+            "unknown_share": 0.3,
+        }
         super().__init__(**(defaults | params))
 
-    def _fit_classifier(self, features: np.ndarray, clicks: np.ndarray, seed: int) -> None:
-        self.pairs, self.clicks = features, clicks
+    def _fit_classifiers(self, clicks: Examples, likes: Examples, seed: int) -> None:
+        self.clicks, self.likes = clicks, likes
 
-    def _predict(self, features: np.ndarray) -> np.ndarray:
-        return features[:, FEATURE_NAMES.index("item_popularity")]
+    def _predict(self, question: Question, features: np.ndarray) -> np.ndarray:
+        return features[:, FEATURE_NAMES.index(self.answers[question])]
 
 
 def test_own_labels_never_reach_own_features(invented: Any) -> None:
@@ -29,21 +39,38 @@ def test_own_labels_never_reach_own_features(invented: Any) -> None:
         history = invented.history.copy()
         history.loc[row, "rating"] = 1.0 if history.loc[row, "rating"] >= 4 else 5.0
         after = Recorder().fit(history, invented.items, seed=0)
-        changed = (before.pairs != after.pairs).any(axis=1)
-        assert np.flatnonzero(before.clicks != after.clicks).tolist() == [row]
-        assert not changed[row]
-        # The whole overall like rate moves: at least the other folds notice.
-        assert changed.mean() == pytest.approx(0.8, abs=0.01)
+        for one, other in ((before.clicks, after.clicks), (before.likes, after.likes)):
+            changed = (one.features != other.features).any(axis=1)
+            assert np.flatnonzero(one.labels != other.labels).tolist() == [row]
+            assert not changed[row]
+            # The mean of all ratings moves: the other folds notice.
+            assert changed.mean() == pytest.approx(0.8, abs=0.03)
 
 
 def test_clicks_are_liked_ratings_and_negatives_are_unrated(invented: Any) -> None:
     recorder = Recorder(negatives_per_rating=3).fit(invented.history, invented.items, seed=0)
-    n_rated = len(invented.history)
-    np.testing.assert_array_equal(recorder.clicks[:n_rated], invented.history["rating"] >= 4)
-    assert not recorder.clicks[n_rated:].any()
+    n_rated, labels = len(invented.history), recorder.clicks.labels
+    np.testing.assert_array_equal(labels[:n_rated], invented.history["rating"] >= 4)
+    assert not labels[n_rated:].any()
     # Of three draws for each rating, those that hit a rated item are dropped.
     rated_share = n_rated / (invented.history["user_id"].nunique() * len(invented.items))
-    assert n_rated * 3 * (1 - 4 * rated_share) < len(recorder.clicks) - n_rated < n_rated * 3
+    assert n_rated * 3 * (1 - 4 * rated_share) < len(labels) - n_rated < n_rated * 3
+
+
+def test_liking_is_learned_from_rated_pairs_alone(invented: Any) -> None:
+    recorder = Recorder(unknown_share=0.0).fit(invented.history, invented.items, seed=0)
+    np.testing.assert_array_equal(recorder.likes.labels, invented.history["rating"] >= 4)
+    np.testing.assert_array_equal(recorder.likes.features, recorder.clicks.features[: len(invented.history)])
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_a_share_of_the_likes_is_learned_as_if_users_were_new(invented: Any, share: float) -> None:
+    recorder = Recorder(unknown_share=share).fit(invented.history, invented.items, seed=0)
+    of_user = [FEATURE_NAMES.index(name) for name in ("user_rating_bias", "genre_like_taste")]
+    as_new = (recorder.likes.features[:, of_user] == 0).all(axis=1)
+    assert as_new.mean() == pytest.approx(share, abs=0.03)
+    known = recorder.clicks.features[: len(invented.history)][~as_new]
+    np.testing.assert_array_equal(recorder.likes.features[~as_new], known)
 
 
 def test_negatives_are_pairs_without_rating(tiny: Any) -> None:
@@ -57,7 +84,7 @@ def test_negatives_are_pairs_without_rating(tiny: Any) -> None:
 
 def test_the_seed_draws_the_training_pairs(invented: Any) -> None:
     one, same, other = (
-        Recorder().fit(invented.history, invented.items, seed=seed).pairs for seed in (1, 1, 2)
+        Recorder().fit(invented.history, invented.items, seed=seed).clicks.features for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert one.shape != other.shape or (one != other).any()
@@ -95,29 +122,40 @@ def test_clicks_of_one_kind_teach_nothing(threshold: float) -> None:
     items = pd.DataFrame(
         {"item_id": [10, 20], "year": pd.array([1999, 2000], dtype="Int64"), "genres": ["", ""]}
     )
-    with pytest.raises(DataError, match=r"of 2 training pairs are clicks at like_threshold"):
+    with pytest.raises(DataError, match=r"of 2 training ratings are clicks at like_threshold"):
         Recorder(like_threshold=threshold).fit(history, items, seed=0)
 
 
 @pytest.mark.parametrize(
-    "params", [{"like_threshold": 0}, {"negatives_per_rating": 0}, {"n_candidates": 0}, {"n_folds": 1}]
+    "params",
+    [
+        {"like_threshold": 0},
+        {"negatives_per_rating": 0},
+        {"n_candidates": 0},
+        {"n_folds": 1},
+        {"unknown_share": 1.1},
+    ],
 )
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
         Recorder(**params)
 
 
-def test_clicks_of_pairs_are_the_scores_of_the_ranking(invented: Any) -> None:
+def test_slates_are_ranked_by_clicks_and_pairs_judged_by_likes(invented: Any) -> None:
     recorder = Recorder(n_candidates=300).fit(invented.history, invented.items, seed=0)
     users = [int(invented.history["user_id"].iloc[0]), 10**6]
-    pairs = np.repeat(users, 300), np.tile(recorder.item_ids_, 2)
-    np.testing.assert_array_equal(recorder.click_probability(*pairs), recorder.score(users).ravel())
+    order = np.argsort(recorder.popularity_, kind="stable")
+    for scores in recorder.score(users):
+        assert (np.diff(scores[order]) >= 0).all()
+    known, new = recorder.click_probability(users, recorder.item_ids_[:2])
+    row = recorder.features_.user_rows(np.array(users[:1]))
+    assert known == pytest.approx(recorder.features_.user_stats[row[0], 1])
+    assert new == 0
 
 
 def test_pairs_meet_in_the_year_given(invented: Any) -> None:
     class Ages(Recorder):
-        def _predict(self, features: np.ndarray) -> np.ndarray:
-            return features[:, FEATURE_NAMES.index("item_age")]
+        answers = ("item_age", "item_age")
 
     ages = Ages().fit(invented.history, invented.items, seed=0)
     user, item = invented.history[["user_id", "item_id"]].iloc[0]
@@ -133,7 +171,10 @@ def test_pairs_meet_in_the_year_given(invented: Any) -> None:
 
 
 def test_an_item_outside_the_catalogue_is_answered_as_never_rated(invented: Any) -> None:
-    recorder = Recorder().fit(invented.history, invented.items, seed=0)
+    class Qualities(Recorder):
+        answers = ("item_rating_bias", "item_popularity")
+
+    recorder = Qualities().fit(invented.history, invented.items, seed=0)
     never = recorder.item_ids_[recorder.popularity_ == 0][0]
     outside, unrated, new_user = recorder.click_probability([1, 1, 10**6], [10**7, never, 10**7])
     assert outside == pytest.approx(unrated)

@@ -40,20 +40,40 @@ def test_a_catalogue_of_which_nothing_is_known() -> None:
 
 
 def test_features_by_hand(tiny: Any) -> None:
-    pair = features_of(learn(tiny), user_id=1, item=1)
-    like_rate, mean_rating = (3 + 0.5) / 7, (19.5 + 4) / 7
-    item_like_rate, user_like_rate = (1 + 10 * like_rate) / 12, (1 + 10 * like_rate) / 13
+    features = learn(tiny)
+    pair = features_of(features, user_id=1, item=1)
     assert pair["item_popularity"] == pytest.approx(np.log(3 / 2.5))
-    assert pair["item_mean_rating"] == pytest.approx((6.5 + 10 * mean_rating) / 12)
-    assert pair["item_like_rate"] == pytest.approx(item_like_rate)
     assert pair["item_age"] == 15
-    # Comedy holds item 10 and half of item 20, drama half of item 20 and item 30.
-    comedy, drama = (2.5 + 10 * like_rate) / 14, (0.5 + 10 * like_rate) / 12
-    assert pair["genre_like_rate"] == pytest.approx((comedy + drama) / 2)
     assert pair["user_activity"] == pytest.approx(np.log(4 / 3))
-    assert pair["user_mean_rating"] == pytest.approx((8 + 10 * mean_rating) / 13)
-    assert pair["user_like_rate"] == pytest.approx(user_like_rate)
-    assert pair["like_rates"] == pytest.approx(item_like_rate * user_like_rate)
+    # User 1 rated items of 1999, 2005 and 2011; the prior is the mean over all ratings and one imagined.
+    prior = (3 * 1999 + 2 * 2005 + 2011 + 2005) / 7
+    assert pair["year_gap"] == pytest.approx(abs(2005 - (6015 + 10 * prior) / 13))
+
+
+@pytest.mark.parametrize(("of", "liked"), [("rating", False), ("like", True)])
+def test_biases_are_those_of_ridge_regression(tiny: Any, of: str, liked: bool) -> None:
+    features = learn(tiny)
+    values = tiny.history["rating"].to_numpy()
+    values = (values >= 4).astype(float) if liked else values
+    users, items = tiny.history["user_id"].to_numpy() - 1, tiny.history["item_id"].to_numpy() // 10 - 1
+    design = np.hstack([np.eye(3)[users], np.eye(4)[items]])
+    solved = np.linalg.solve(design.T @ design + 5 * np.eye(7), design.T @ (values - values.mean()))
+    for user, item in ((0, 0), (1, 1), (2, 3)):
+        pair = features_of(features, user_id=user + 1, item=item)
+        assert pair[f"user_{of}_bias"] == pytest.approx(solved[user], abs=1e-6)
+        assert pair[f"item_{of}_bias"] == pytest.approx(solved[3 + item], abs=1e-6)
+
+
+def test_items_inherit_the_quality_of_their_genres_and_decade(tiny: Any) -> None:
+    history = pd.DataFrame(
+        {"user_id": [1, 2, 3] * 2, "item_id": [10] * 3 + [30] * 3, "rating": [5.0] * 3 + [2.0] * 3}
+    )
+    features = learn(tiny._replace(history=history))
+    comedy, both, drama, none = (features_of(features, 1, item) for item in range(4))
+    assert comedy["genre_bias"] > 0 > drama["genre_bias"]
+    assert both["genre_bias"] == pytest.approx((comedy["genre_bias"] + drama["genre_bias"]) / 2)
+    assert comedy["decade_bias"] > 0 > drama["decade_bias"]
+    assert none["genre_bias"] == none["decade_bias"] == 0
 
 
 def test_tastes_follow_what_a_user_picks_and_likes(tiny: Any) -> None:
@@ -65,14 +85,26 @@ def test_tastes_follow_what_a_user_picks_and_likes(tiny: Any) -> None:
     assert comedian["genre_pick_taste"] > 0 > dramatist["genre_pick_taste"]
     assert comedian["genre_like_taste"] > dramatist["genre_like_taste"]
     assert comedian["decade_pick_taste"] > 0 > dramatist["decade_pick_taste"]
+    assert comedian["decade_like_taste"] > dramatist["decade_like_taste"]
     assert comedian["year_gap"] < dramatist["year_gap"]
 
 
 def test_new_users_and_items_have_the_priors(tiny: Any) -> None:
     pair = features_of(learn(tiny), user_id=77, item=3)
-    assert pair["genre_pick_taste"] == pair["genre_like_taste"] == pair["decade_pick_taste"] == 0
-    assert pair["user_like_rate"] == pair["item_like_rate"] == pair["genre_like_rate"] == pytest.approx(0.5)
-    assert pair["user_mean_rating"] == pair["item_mean_rating"] == pytest.approx((19.5 + 4) / 7)
+    for name in (
+        *("genre_pick_taste", "decade_pick_taste", "genre_like_taste", "decade_like_taste"),
+        *("user_rating_bias", "user_like_bias", "item_rating_bias", "item_like_bias", "genre_bias"),
+    ):
+        assert pair[name] == 0, name
+
+
+def test_a_generous_user_has_no_taste_for_what_everybody_rates(tiny: Any) -> None:
+    """Tastes hold only what the deviations of user and item leave."""
+    users = np.repeat(np.arange(200), 3)
+    history = pd.DataFrame({"user_id": users, "item_id": [10, 20, 30] * 200, "rating": 3.0 + users % 2})
+    pair = features_of(learn(tiny._replace(history=history)), user_id=1, item=0)
+    assert pair["user_rating_bias"] > 0.15
+    assert abs(pair["genre_like_taste"]) < 0.05
 
 
 def test_an_empty_window_has_features_too(tiny: Any) -> None:

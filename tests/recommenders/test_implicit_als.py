@@ -9,10 +9,15 @@ from armlift.recommenders import implicit_als
 from armlift.recommenders.implicit_als import ImplicitALS
 
 
+def item_weights(X: np.ndarray, exponent: float) -> np.ndarray:
+    count = X.sum(axis=0)
+    return count**exponent / (count[count > 0] ** exponent).mean()
+
+
 def loss(recommender: ImplicitALS, X: np.ndarray) -> float:
-    """The loss of Hu, Koren and Volinsky over all pairs."""
+    """The loss over all pairs, written out."""
     U, V = recommender.user_factors_, recommender.item_factors_
-    weights = 1.0 + recommender.confidence * X
+    weights = item_weights(X, recommender.popularity_exponent) + recommender.confidence * X
     squares = (weights * (X - U @ V.T) ** 2).sum()
     return float(squares + recommender.regularization * ((U**2).sum() + (V**2).sum()))
 
@@ -23,14 +28,17 @@ def table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
     )
 
 
-def test_the_item_factors_solve_their_least_squares(invented: Any) -> None:
-    recommender = ImplicitALS(n_factors=4, n_epochs=2, confidence=3, regularization=0.5)
+@pytest.mark.parametrize("exponent", [0.0, 0.7])
+def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float) -> None:
+    recommender = ImplicitALS(
+        n_factors=4, n_epochs=2, confidence=3, regularization=0.5, popularity_exponent=exponent
+    )
     recommender.fit(invented.history, invented.items, seed=0)
     X = table(invented.history, recommender.item_ids_)
-    U = recommender.user_factors_
+    U, of_item = recommender.user_factors_, item_weights(X, exponent)
     for item in (0, 17, 299):
         # A weighted ridge regression of the item's column on the users' factors, written out.
-        weights = np.diag(1.0 + 3.0 * X[:, item])
+        weights = np.diag(of_item[item] + 3.0 * X[:, item])
         solution = np.linalg.solve(U.T @ weights @ U + 0.5 * np.eye(4), U.T @ weights @ X[:, item])
         np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
 
@@ -38,9 +46,8 @@ def test_the_item_factors_solve_their_least_squares(invented: Any) -> None:
 def test_every_alternation_lowers_the_loss(invented: Any) -> None:
     losses = []
     for n_epochs in (1, 2, 3, 8):
-        recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs).fit(
-            invented.history, invented.items, seed=0
-        )
+        recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs, regularization=1)
+        recommender.fit(invented.history, invented.items, seed=0)
         losses.append(loss(recommender, table(invented.history, recommender.item_ids_)))
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 4
@@ -75,7 +82,14 @@ def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any)
 
 
 @pytest.mark.parametrize(
-    "params", [{"n_factors": 0}, {"n_epochs": 0}, {"confidence": 0}, {"regularization": 0}]
+    "params",
+    [
+        {"n_factors": 0},
+        {"n_epochs": 0},
+        {"confidence": 0},
+        {"regularization": 0},
+        {"popularity_exponent": -1},
+    ],
 )
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):

@@ -9,19 +9,21 @@ from armlift.recommenders.features import FEATURE_NAMES
 from armlift.recommenders.lightgbm import LightGBMRecommender
 
 
-def test_the_trees_are_saved_in_a_form_that_lightgbm_reads(invented: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["clicked.txt", "liked.txt"])
+def test_the_trees_are_saved_in_a_form_that_lightgbm_reads(invented: Any, tmp_path: Path, name: str) -> None:
     import lightgbm
 
     LightGBMRecommender(n_trees=3).fit(invented.history, invented.items, seed=0).save(tmp_path)
-    booster = lightgbm.Booster(model_file=tmp_path / "model.txt")
+    booster = lightgbm.Booster(model_file=tmp_path / name)
     assert booster.num_trees() == 3
     assert tuple(booster.feature_name()) == FEATURE_NAMES
 
 
-def test_a_missing_model_file_is_named(invented: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["clicked.txt", "liked.txt"])
+def test_a_missing_model_file_is_named(invented: Any, tmp_path: Path, name: str) -> None:
     LightGBMRecommender(n_trees=3).fit(invented.history, invented.items, seed=0).save(tmp_path)
-    (tmp_path / "model.txt").unlink()
-    with pytest.raises(DataFileError, match=r"model\.txt"):
+    (tmp_path / name).unlink()
+    with pytest.raises(DataFileError, match=name):
         LightGBMRecommender.load(tmp_path)
 
 

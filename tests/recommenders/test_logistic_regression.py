@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from armlift.errors import ParameterError
+from armlift.recommenders.click_ranker import Examples, Question
 from armlift.recommenders.logistic_regression import LogisticRegressionRecommender
 
 
@@ -13,16 +14,15 @@ def test_probabilities_are_those_of_scikit_learn() -> None:
     from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(0)
-    features = rng.normal(3.0, [[1.0, 100.0, 0.0]], size=(500, 3))
-    clicks = features[:, 0] + rng.normal(size=500) > 3
+    pairs = rng.normal(3.0, [[1.0, 100.0, 0.0]], size=(500, 3))
+    clicks = Examples(pairs, pairs[:, 0] + rng.normal(size=500) > 3)
+    likes = Examples(pairs[:200], pairs[:200, 1] + rng.normal(size=200) > 50)
     recommender = LogisticRegressionRecommender(l2=0.5)
-    recommender._fit_classifier(features, clicks, seed=0)
-    reference = make_pipeline(StandardScaler(), LogisticRegression(C=2.0, max_iter=1000)).fit(
-        features, clicks
-    )
-    np.testing.assert_allclose(
-        recommender._predict(features), reference.predict_proba(features)[:, 1], atol=1e-6
-    )
+    recommender._fit_classifiers(clicks, likes, seed=0)
+    for question, (features, labels) in zip(Question, (clicks, likes), strict=True):
+        reference = make_pipeline(StandardScaler(), LogisticRegression(C=2.0, max_iter=1000))
+        expected = reference.fit(features, labels).predict_proba(features)[:, 1]
+        np.testing.assert_allclose(recommender._predict(question, features), expected, atol=1e-6)
 
 
 def test_scores_are_probabilities(invented: Any) -> None:

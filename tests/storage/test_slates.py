@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 
 from armlift.errors import DataError, DataFileError, ParameterError
-from armlift.storage import NEW_USER, SlateSnapshots, read_slates, slate_versions, write_slates
+from armlift.storage import (
+    NEW_USER,
+    SlateSnapshots,
+    items_by_popularity,
+    read_slates,
+    slate_versions,
+    write_slates,
+)
 
 ARMS = {"champion": "svd (version 3)", "PolicyA": "popularity (version 1)"}
 
@@ -27,8 +34,24 @@ def table(first_item=100, users=(NEW_USER, 2, 7), length=3, arms=tuple(ARMS)):
     return pd.DataFrame(rows, columns=["arm", "user_id", "position", "item_id"])
 
 
+def catalogue(*slates):
+    """Every item of some slates; the higher its id, the more popular."""
+    ids = np.sort(pd.concat(slates)["item_id"].unique())[::-1]
+    return pd.DataFrame(
+        {
+            "item_id": ids,
+            "title": [f"Film {i}" for i in ids],
+            "year": pd.array([1999] * len(ids), dtype="Int64"),
+        }
+    ).assign(genres="Drama|War")
+
+
+def write(folder, slates, arms, **kwargs):
+    return write_slates(folder, slates, catalogue(table(), slates), arms, **kwargs)
+
+
 def test_every_user_gets_the_slate_of_the_arm_and_strangers_that_of_a_new_user(tmp_path):
-    write_slates(tmp_path, table().sample(frac=1, random_state=0), ARMS)
+    write(tmp_path, table().sample(frac=1, random_state=0), ARMS)
     slates = SlateSnapshots(tmp_path).current()
     assert slates.slate("champion", 2) == (110, 111, 112)
     assert slates.slate("PolicyA", 7) == (1120, 1121, 1122)
@@ -41,10 +64,10 @@ def test_a_reader_notices_a_new_version_and_reads_an_old_one_once(tmp_path):
     snapshots = SlateSnapshots(tmp_path)
     with pytest.raises(DataFileError, match="armlift slates rebuild"):
         snapshots.current()
-    write_slates(tmp_path, table(100), ARMS)
+    write(tmp_path, table(100), ARMS)
     first = snapshots.current()
     assert snapshots.current() is first
-    manifest = write_slates(tmp_path, table(500), ARMS)
+    manifest = write(tmp_path, table(500), ARMS)
     assert (manifest.version, manifest.length, manifest.arms) == (2, 3, ARMS)
     assert snapshots.current().slate("champion", 2) == (510, 511, 512)
     assert snapshots.current().manifest == manifest
@@ -54,16 +77,17 @@ def test_a_reader_notices_a_new_version_and_reads_an_old_one_once(tmp_path):
 def test_old_versions_go_and_leftovers_too(tmp_path):
     (tmp_path / "unfinished-00000009").mkdir()
     for _ in range(5):
-        write_slates(tmp_path, table(), ARMS, keep=2)
+        write(tmp_path, table(), ARMS, keep=2)
     assert slate_versions(tmp_path) == (4, 5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000004", "00000005", "writer.lock"]
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "missing", "manifest"])
+@pytest.mark.parametrize("damage", ["changed", "cut", "missing", "manifest", "items"])
 def test_a_damaged_version_is_passed_over(tmp_path, damage, caplog):
-    write_slates(tmp_path, table(100), ARMS)
-    write_slates(tmp_path, table(500), ARMS)
-    file = tmp_path / "00000002" / ("manifest.json" if damage == "manifest" else "slates.parquet")
+    write(tmp_path, table(100), ARMS)
+    write(tmp_path, table(500), ARMS)
+    name = {"manifest": "manifest.json", "items": "items.parquet"}.get(damage, "slates.parquet")
+    file = tmp_path / "00000002" / name
     content = file.read_bytes()
     if damage == "missing":
         file.unlink()
@@ -94,18 +118,39 @@ def test_a_damaged_version_is_passed_over(tmp_path, damage, caplog):
 )
 def test_incomplete_slates_are_refused(tmp_path, wrong):
     with pytest.raises(DataError, match="rows are not one slate of"):
-        write_slates(tmp_path, wrong, ARMS)
+        write(tmp_path, wrong, ARMS)
     assert slate_versions(tmp_path) == ()
+
+
+def test_an_item_that_nobody_knows_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"Items \[100\] of the slates are not among the items"):
+        write_slates(tmp_path, table(), catalogue(table()).query("item_id > 100"), ARMS)
+
+
+def test_a_version_knows_its_items_the_most_popular_first(tmp_path):
+    items = catalogue(table()).assign(genres=["", *["Drama|War"] * 17])
+    items.loc[1, "year"] = pd.NA
+    write_slates(tmp_path, table(), items, ARMS)
+    read = SlateSnapshots(tmp_path).current().items
+    assert read.item_ids == sorted(table()["item_id"], reverse=True)
+    assert (read.titles[0], read.years[:3]) == (f"Film {read.item_ids[0]}", [1999, None, 1999])
+    assert read.genres[:2] == [[], ["Drama", "War"]]
+
+
+def test_popularity_is_the_number_of_ratings():
+    ratings = pd.DataFrame({"item_id": [3, 3, 3, 1, 1, 9]})
+    ordered = items_by_popularity(pd.DataFrame({"item_id": [1, 2, 3]}), ratings)
+    assert ordered["item_id"].tolist() == [3, 1, 2]
 
 
 def test_a_version_must_be_kept(tmp_path):
     with pytest.raises(ParameterError, match="keep >= 1"):
-        write_slates(tmp_path, table(), ARMS, keep=0)
+        write(tmp_path, table(), ARMS, keep=0)
 
 
 def test_writers_take_turns(tmp_path):
     with ThreadPoolExecutor(4) as pool:
-        manifests = list(pool.map(lambda _: write_slates(tmp_path, table(), ARMS, keep=9), range(8)))
+        manifests = list(pool.map(lambda _: write(tmp_path, table(), ARMS, keep=9), range(8)))
     assert sorted(manifest.version for manifest in manifests) == list(range(1, 9))
 
 
@@ -119,7 +164,8 @@ users = np.arange(-1, 2000)
 for number in itertools.count(1):
     slates = pd.DataFrame({"arm": "champion", "user_id": np.repeat(users, 10),
         "position": np.tile(np.arange(10), len(users)), "item_id": number})
-    write_slates(Path(sys.argv[1]), slates, {"champion": str(number)}, keep=2)
+    items = pd.DataFrame({"item_id": [number], "title": "", "year": pd.NA, "genres": ""})
+    write_slates(Path(sys.argv[1]), slates, items, {"champion": str(number)}, keep=2)
     print(flush=True)
 """
 
@@ -142,7 +188,7 @@ def check_killed_writers(folder, kills, seed):
             whole = read_slates(folder / f"{version:08d}")
             assert whole.slate("champion", 1999) == (int(whole.manifest.arms["champion"]),) * 10
     assert len(seen) > kills  # readers met versions while they were being written
-    write_slates(folder, table(), ARMS, keep=2)
+    write(folder, table(), ARMS, keep=2)
     assert not list(folder.glob("unfinished-*"))
 
 
@@ -165,7 +211,7 @@ def test_a_snapshot_of_a_small_service_is_read_fast(tmp_path):
             "item_id": np.repeat(users, 10) + 10,
         }
     )
-    write_slates(tmp_path, slates, {"champion": "svd"})
+    write(tmp_path, slates, {"champion": "svd"})
     started = time.perf_counter()
     current = SlateSnapshots(tmp_path).current()
     assert time.perf_counter() - started < 2.0

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from math import isfinite
+from math import frexp, inf, isfinite
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +33,12 @@ from armlift.errors import ParameterError
 AssignmentRule = Literal["hash", "modulo"]
 
 # Odd, and close to 2^64 over the golden ratio: the step of SplitMix64.
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+_STEP_INTEGER = 0x9E3779B97F4A7C15
+_STEP = np.uint64(_STEP_INTEGER)
+_MASK = 0xFFFFFFFFFFFFFFFF
+
+_LN2 = 0.6931471805599453
+_ARTANH = tuple(1.0 / odd for odd in range(19, 0, -2))  # coefficients of its series in z^2, highest first
 
 
 def assign(
@@ -81,6 +86,51 @@ def assign(
                 waiting[arm] = _minus_log(_uniform(state)) / rate
     arms: NDArray[np.int64] = waiting.argmin(axis=0)
     return arms
+
+
+class Assigner:
+    """`assign` for one user at a time, with the same answers and without its cost of arrays.
+
+    Args:
+        salt: Name of the experiment.
+        weights: Share of each arm, shape (K,), at least 0 and not all 0.
+
+    Raises:
+        ParameterError: The salt is empty or the weights are out of their bound.
+
+    Example:
+        >>> [Assigner("movielens", [0.5, 0.5]).arm(str(user)) for user in (1, 2, 3, 4)]
+        [1, 1, 0, 1]
+    """
+
+    __slots__ = ("_hash", "_rates")
+
+    def __init__(self, salt: str, weights: Sequence[float]) -> None:
+        if not salt:
+            raise ParameterError("salt", salt, "a text that is not empty", "Give the experiment's name.")
+        self._rates: list[float] = _checked_weights(weights).tolist()
+        self._hash = blake2b(blake2b(salt.encode()).digest(), digest_size=8)
+
+    def arm(self, user_id: str) -> int:
+        """Index of the user's arm, 0 to K - 1."""
+        digest = self._hash.copy()
+        digest.update(user_id.encode())
+        state = int.from_bytes(digest.digest(), "little")
+        first, shortest = 0, inf
+        for arm, rate in enumerate(self._rates):
+            state = (state + _STEP_INTEGER) & _MASK
+            if rate > 0.0:
+                mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+                mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
+                mantissa, exponent = frexp((((mixed ^ (mixed >> 31)) >> 11) + 1.0) * 2.0**-53)
+                z = (1.0 - mantissa) / (1.0 + mantissa)
+                square, series = z * z, 0.0
+                for term in _ARTANH:
+                    series = series * square + term
+                waiting = (2.0 * z * series - exponent * _LN2) / rate
+                if waiting < shortest:
+                    first, shortest = arm, waiting
+        return first
 
 
 def _checked_weights(weights: Sequence[float]) -> NDArray[np.float64]:
@@ -132,6 +182,6 @@ def _minus_log(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     mantissa, exponent = np.frexp(numbers)
     z = (1.0 - mantissa) / (1.0 + mantissa)  # 0 to 1/3; -ln m = 2 artanh z
     square, series = z * z, np.zeros_like(z)
-    for odd in range(19, 0, -2):
-        series = series * square + 1.0 / odd
-    return 2.0 * z * series - exponent * 0.6931471805599453
+    for term in _ARTANH:
+        series = series * square + term
+    return 2.0 * z * series - exponent * _LN2

@@ -14,6 +14,7 @@ from armlift.experiments.brief_contradictions import contradictions
 from armlift.experiments.brief_faults import in_words, sound_parts
 from armlift.experiments.brief_file import read_document
 from armlift.experiments.brief_parts import (
+    ANY_REWARD,
     Guardrail,
     Looks,
     Name,
@@ -29,16 +30,28 @@ from armlift.experiments.brief_parts import (
     Text,
     Variant,
 )
+from armlift.experiments.log_rows import EventType
 from armlift.experiments.metrics import CvrDenominator
 
+LONGEST_REWARD_WINDOW = 30 * 24 * 60.0  # minutes
 PROMOTION = (Stage(share=0.25, hours=24), Stage(share=0.5, hours=24), Stage(share=1.0, hours=24))
 
 
 class Brief(Part):
     """What an experiment is about, how it is run and when it ends.
 
+    Live, each decision has one reward or none:
+
+    | the first of these | gives it |
+    |---|---|
+    | a reward is reported within the window | what was reported |
+    | the event `reward_event` arrives within the window | 1 |
+    | the window ends | `default_reward`; nothing if that is null |
+
+    Whatever comes later is kept and not counted.
+
     Attributes:
-        id: Name of the experiment, in MLflow too.
+        id: Name of the experiment.
         objective: What it is for.
         hypothesis: What is expected, and why.
         primary_metric: The one metric that decides.
@@ -61,6 +74,12 @@ class Brief(Part):
         promotion: Stages of the winner's rollout; the last one reaches everybody.
         rollback: When a promotion is taken back.
         quality: What keeps the data trustworthy.
+        reward_event: Type of the event that is the reward, once for each decision; null if rewards are only
+            reported as such.
+        reward_window_minutes: How long after a decision its reward counts, minutes; at most 30 days.
+        default_reward: Reward of a decision that got none in the window; null gives none.
+        durable_decisions: A decision is on disk before it is answered; otherwise within a tenth of a second.
+        tracking_experiment: Name of the experiment in MLflow; null for the id.
 
     Raises:
         BriefError: With every fault, by field.
@@ -89,6 +108,11 @@ class Brief(Part):
     promotion: Annotated[tuple[Stage, ...], Field(min_length=1)] = PROMOTION
     rollback: Rollback = Rollback()
     quality: Quality = Quality()
+    reward_event: EventType | None = None
+    reward_window_minutes: Annotated[float, Field(gt=0.0, le=LONGEST_REWARD_WINDOW)] = 30.0
+    default_reward: float | None = 0.0
+    durable_decisions: bool = False
+    tracking_experiment: Name | None = None
 
     @model_validator(mode="wrap")
     @classmethod
@@ -111,6 +135,16 @@ class Brief(Part):
     def number_of_looks(self) -> int:
         """Looks until the maximum duration."""
         return self.looks.until(self.maximum_duration_days)
+
+    @property
+    def tracked_as(self) -> str:
+        """Name of the experiment in MLflow."""
+        return self.tracking_experiment or self.id
+
+    @property
+    def any_reward(self) -> bool:
+        """Whether rewards may be any number; otherwise they lie between 0 and 1, as a strategy needs."""
+        return all(strategy.allocation in ANY_REWARD for strategy in self.strategies)
 
     def weights(self, strategy: Strategy) -> tuple[float, ...]:
         """Shares of the variants, in order, with which a strategy begins; equal for bandits."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from armlift.errors import Fault
 from armlift.experiments.brief_faults import did_you_mean
+from armlift.experiments.brief_parts import ANY_REWARD
 from armlift.experiments.metrics import METRICS, SIGNALS
 
 Faults = Iterator[Fault]
@@ -189,6 +190,28 @@ def _promotion(brief: Any) -> Faults:
         yield Fault("promotion", f"ends at {shares[-1]:g}; the last stage must reach 1")
 
 
+def _default_reward(brief: Any) -> Faults:
+    reward = brief.default_reward
+    needing = [each.id for each in brief.strategies if each.allocation not in ANY_REWARD]
+    if needing and reward is not None and not 0.0 <= reward <= 1.0:
+        yield Fault(
+            "default_reward", f"is {reward:g}; must be between 0 and 1, which {', '.join(needing)} needs"
+        )
+
+
+def _reward_event(brief: Any) -> Faults:
+    if brief.reward_event is None:
+        return
+    if brief.reward_event == "reward":
+        yield Fault("reward_event", "is `reward`; rewards that are reported count without it, leave it out")
+    if brief.default_reward is None:
+        yield Fault("default_reward", "is null, so that every reward would be the event's 1; 0 is usual")
+    elif not 0.0 <= brief.default_reward < 1.0:
+        yield Fault(
+            "default_reward", f"is {brief.default_reward:g}; must be from 0 to below 1, which is the event's"
+        )
+
+
 def _ids(brief: Any) -> list[str]:
     """Ids of the variants that have a sound one; no sound name can mean one of the others."""
     return [variant.id for variant in brief.variants if hasattr(variant, "id")]
@@ -223,6 +246,8 @@ _RULES = (
     _looks,
     _interval,
     _promotion,
+    _default_reward,
+    _reward_event,
 )
 _RULES_OF_EACH = {
     "guardrails": (_guardrail_metric, _guardrail_threshold),

@@ -12,7 +12,8 @@ from armlift.experiments.metrics import Kind
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Allocation = Literal["fixed", "thompson", "ucb", "contextual"]
+Allocation = Literal["fixed", "thompson", "thompson_gaussian", "ucb", "contextual"]
+ANY_REWARD: frozenset[Allocation] = frozenset({"fixed", "thompson_gaussian"})  # the others need 0 to 1
 StoppingRule = Literal["fixed_horizon", "p_best_95", "always_valid", "msprt", "obrien_fleming", "pocock"]
 SegmentName = Literal["category", "channel", "device"]
 
@@ -97,7 +98,8 @@ class Strategy(Part):
     Attributes:
         id: Name in tables and charts.
         share: Share of users; those of all strategies sum to 1.
-        allocation: `fixed` split, or a bandit: `thompson`, `ucb`, `contextual`.
+        allocation: `fixed` split, or a bandit: `thompson`, `thompson_gaussian` (its rewards may be amounts),
+            `ucb`, `contextual`.
         weights: Share of each variant by id, for `fixed`; null for equal shares.
         floor: Exploration floor by variant, for bandits: no variant is chosen with a lower probability.
     """

@@ -1,9 +1,15 @@
 """Two-stage recommenders that rank by the probability of a click, as production systems do.
 
 Stage one draws candidates for each user: the unseen items strongest by popularity times the user's taste
-in genres and decades. Stage two computes the click features of the candidates and ranks them with a
-fitted classifier. A click here is a rating of at least `like_threshold`: the user picked the item, and
-liked it. The classifier learns it from the rated pairs, and from sampled pairs without rating, labelled 0.
+in genres and decades. Stage two computes the click features of the candidates and ranks them with fitted
+classifiers.
+
+A click here is a rating of at least `like_threshold`: the user picked the item, and liked it. Two questions
+are learned apart, each from the pairs that tell of it. Slates are ranked by whether a pair becomes a click at
+all, learned from rated pairs and sampled ones without rating. Pairs that were picked are judged by whether
+the user likes what they picked, learned from the rated pairs alone, as conversions are from clicks (Ma et al.
+2018, ESMM). One classifier for both would spend itself on telling rated from unrated pairs: among the rated
+ones it was worse than the means of users and items, and its probabilities were those of another world.
 """
 
 from __future__ import annotations
@@ -11,7 +17,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,12 +32,31 @@ from armlift.recommenders.features import Catalogue, ClickFeatures
 from armlift.recommenders.interactions import as_pairs, positions_in
 
 
-class ClickRanker(Recommender):
-    """Base of the recommenders on click features; a subclass brings the classifier.
+class Question(IntEnum):
+    """What a classifier answers about a pair of user and item; the number is its place in learned arrays."""
 
-    The score is the probability of a click, as among the training pairs: its level depends on
-    `negatives_per_rating`. A new user is ranked with the features of nobody's history, an item without
-    ratings with those of an average item of its genres and year.
+    CLICKED = 0  # will the user pick the item, and like it?
+    LIKED = 1  # if they pick it, will they like it?
+
+
+class Examples(NamedTuple):
+    """What a classifier learns from.
+
+    Attributes:
+        features: Click features, shape (P, F).
+        labels: Whether the answer is yes; both answers are there, shape (P,).
+    """
+
+    features: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+
+
+class ClickRanker(Recommender):
+    """Base of the recommenders on click features; a subclass brings the classifiers.
+
+    The score is the probability that the user picks an item and likes it, as among the training pairs: its
+    level depends on `negatives_per_rating`. A new user is ranked with the features of nobody's history, an
+    item without ratings with those of an average item of its genres and year.
 
     Args:
         like_threshold: Rating, in points, from which on a rated pair counts as a click.
@@ -38,6 +64,9 @@ class ClickRanker(Recommender):
             from the catalogue for the same user at the same time.
         n_candidates: Items ranked for each user.
         n_folds: Folds of the out-of-fold features.
+        unknown_share: Share of rated pairs from which liking is learned as if their user were new. Hardly
+            anybody is new in the training window, and most users after it are: without this, the
+            probabilities of new users are too sure.
 
     Attributes:
         features_: Statistics of the whole history.
@@ -51,17 +80,24 @@ class ClickRanker(Recommender):
     year_: NDArray[np.float64]
 
     def __init__(
-        self, *, like_threshold: float, negatives_per_rating: int, n_candidates: int, n_folds: int
+        self,
+        *,
+        like_threshold: float,
+        negatives_per_rating: int,
+        n_candidates: int,
+        n_folds: int,
+        unknown_share: float,
     ) -> None:
         self.like_threshold = real_number("like_threshold", like_threshold, low=0, above=True)
         self.negatives_per_rating = whole_number("negatives_per_rating", negatives_per_rating, low=1)
         self.n_candidates = whole_number("n_candidates", n_candidates, low=1)
         self.n_folds = whole_number("n_folds", n_folds, low=2)
+        self.unknown_share = real_number("unknown_share", unknown_share, low=0, high=1)
 
     def click_probability(
         self, user_ids: ArrayLike, item_ids: ArrayLike, years: ArrayLike | None = None
     ) -> NDArray[np.float64]:
-        """Predict the clicks of pairs of users and items, known or new, without choosing candidates.
+        """Predict whether users will like what they pick, for pairs of users and items, known or new.
 
         An item outside the catalogue counts as one without ratings, in all else as the mean of the
         catalogue.
@@ -73,7 +109,7 @@ class ClickRanker(Recommender):
                 the latest rating of the history.
 
         Returns:
-            Probabilities of a click, as among the training pairs, shape (P,).
+            Probabilities of a click if the user rates the item, shape (P,).
 
         Raises:
             NotFittedError: The recommender is not fitted.
@@ -86,7 +122,7 @@ class ClickRanker(Recommender):
         pairs = self._with_item_outside().transform(
             self.features_.user_rows(users), positions_in(self.item_ids_, items), self._years(years, users)
         )
-        return np.round(self._predict(pairs), SCORE_DECIMALS)
+        return np.round(self._predict(Question.LIKED, pairs), SCORE_DECIMALS)
 
     def _years(self, years: ArrayLike | None, users: NDArray[np.int64]) -> NDArray[np.float64]:
         given = np.asarray(self.year_ if years is None else years, dtype=np.float64)
@@ -100,7 +136,7 @@ class ClickRanker(Recommender):
         """Features with one item more, the last, for all items outside the catalogue."""
         features = self.features_
         item_stats = np.vstack([features.item_stats, features.item_stats.mean(axis=0)])
-        item_stats[-1, 0] = -np.log(self.popularity_.mean() + 1.0)
+        item_stats[-1, :3] = -np.log(self.popularity_.mean() + 1.0), 0.0, 0.0
         return replace(
             features,
             item_year=np.append(features.item_year, features.item_year.mean()),
@@ -121,13 +157,15 @@ class ClickRanker(Recommender):
         pair_users = np.concatenate([users, users[asked]])
         pair_items = np.concatenate([rated, shown])
         pair_years = np.concatenate([years, years[asked]])
-        clicks = np.concatenate([ratings >= self.like_threshold, np.zeros(len(asked), dtype=bool)])
-        if clicks.all() or not clicks.any():
+        liked = ratings >= self.like_threshold
+        if liked.all() or not liked.any():
             raise DataError(
-                f"{clicks.sum()} of {len(clicks)} training pairs are clicks at like_threshold = "
+                f"{liked.sum()} of {len(liked)} training ratings are clicks at like_threshold = "
                 f"{self.like_threshold:g}: a click model needs some with and some without. "
                 "Move like_threshold, or widen the training window."
             )
+
+        as_new = rng.random(len(pair_users)) < self.unknown_share
 
         def learn(rows: NDArray[np.bool_]) -> ClickFeatures:
             return ClickFeatures.fit(catalogue, users[rows], rated[rows], ratings[rows], self.like_threshold)
@@ -136,10 +174,17 @@ class ClickRanker(Recommender):
             # Sampled pairs belong to folds as well: encoded on all ratings, their larger counts would
             # give away that they are not rated.
             features = learn(others[: len(users)])
-            return features.transform(features.user_rows(pair_users[own]), pair_items[own], pair_years[own])
+            known = features.user_rows(pair_users[own])
+            some_new = np.where(as_new[own], features.new_user, known)
+            return np.hstack(
+                [features.transform(rows, pair_items[own], pair_years[own]) for rows in (known, some_new)]
+            )
 
-        folds = assign_folds(len(clicks), self.n_folds, rng)
-        self._fit_classifier(encode_out_of_fold(folds, self.n_folds, encode), clicks, seed)
+        folds = assign_folds(len(pair_users), self.n_folds, rng)
+        encoded = encode_out_of_fold(folds, self.n_folds, encode)
+        of_all, of_rated = encoded[:, : encoded.shape[1] // 2], encoded[: len(users), encoded.shape[1] // 2 :]
+        clicked = np.concatenate([liked, np.zeros(len(asked), dtype=bool)])
+        self._fit_classifiers(Examples(of_all, clicked), Examples(of_rated, liked), seed)
         self.features_ = learn(np.ones(len(users), dtype=bool))
         self.year_ = np.array(years.max())
 
@@ -163,18 +208,18 @@ class ClickRanker(Recommender):
         pairs = self.features_.transform(
             np.repeat(rows, n_candidates), candidates.ravel(), np.full(candidates.size, float(self.year_))
         )
-        clicks = np.round(self._predict(pairs), SCORE_DECIMALS).reshape(candidates.shape)
+        clicks = np.round(self._predict(Question.CLICKED, pairs), SCORE_DECIMALS).reshape(candidates.shape)
         scores = np.full(seen.shape, -np.inf)
         np.put_along_axis(scores, candidates, clicks, axis=1)
         return scores
 
     @abstractmethod
-    def _fit_classifier(self, features: NDArray[np.float64], clicks: NDArray[np.bool_], seed: int) -> None:
-        """Learn the probability of a click from features (P, F) and labels (P,), both classes there."""
+    def _fit_classifiers(self, clicks: Examples, likes: Examples, seed: int) -> None:
+        """Learn to answer both questions."""
 
     @abstractmethod
-    def _predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of a click of pairs with features (P, F), shape (P,)."""
+    def _predict(self, question: Question, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of a yes for pairs with features (P, F), shape (P,)."""
 
     def _state(self) -> dict[str, NDArray[Any]]:
         state = super()._state()

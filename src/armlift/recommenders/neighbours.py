@@ -79,10 +79,10 @@ class Neighbours(RatingPredictor):
     def __init__(
         self,
         *,
-        n_neighbours: int = 40,
-        shrinkage: float = 100.0,
-        n_ranking_neighbours: int = 20,
-        ranking_shrinkage: float = 20.0,
+        n_neighbours: int,
+        shrinkage: float,
+        n_ranking_neighbours: int,
+        ranking_shrinkage: float,
     ) -> None:
         self.n_neighbours = whole_number("n_neighbours", n_neighbours, low=1)
         self.shrinkage = real_number("shrinkage", shrinkage, low=0)
@@ -185,6 +185,21 @@ class UserNeighbours(Neighbours):
         ParameterError: A hyper-parameter is out of its bound.
     """
 
+    def __init__(
+        self,
+        *,
+        n_neighbours: int = 40,
+        shrinkage: float = 100.0,
+        n_ranking_neighbours: int = 20,
+        ranking_shrinkage: float = 20.0,
+    ) -> None:
+        super().__init__(
+            n_neighbours=n_neighbours,
+            shrinkage=shrinkage,
+            n_ranking_neighbours=n_ranking_neighbours,
+            ranking_shrinkage=ranking_shrinkage,
+        )
+
     def _sides(self, of_users: NDArray[np.int64], of_items: NDArray[np.int64]) -> _Sides:
         return _Sides(of_users, of_items)
 
@@ -200,7 +215,9 @@ class UserNeighbours(Neighbours):
 class ItemNeighbours(Neighbours):
     """Item neighbours (Sarwar et al. 2001; Koren 2010): see `Neighbours`.
 
-    An item's score is the summed similarity to those of its nearest items that the user rated.
+    An item's score is the summed similarity to those of its nearest items that the user rated. The number of
+    these was chosen on four cuts of ml-latest-small, by NDCG@10 of the five ratings before each user's last:
+    few near ones rank best, from 30 on an item's popularity decides.
 
     Args:
         n_neighbours: See `Neighbours`.
@@ -211,6 +228,21 @@ class ItemNeighbours(Neighbours):
     Raises:
         ParameterError: A hyper-parameter is out of its bound.
     """
+
+    def __init__(
+        self,
+        *,
+        n_neighbours: int = 40,
+        shrinkage: float = 100.0,
+        n_ranking_neighbours: int = 10,
+        ranking_shrinkage: float = 10.0,
+    ) -> None:
+        super().__init__(
+            n_neighbours=n_neighbours,
+            shrinkage=shrinkage,
+            n_ranking_neighbours=n_ranking_neighbours,
+            ranking_shrinkage=ranking_shrinkage,
+        )
 
     def _sides(self, of_users: NDArray[np.int64], of_items: NDArray[np.int64]) -> _Sides:
         return _Sides(of_items, of_users)

@@ -29,6 +29,7 @@ class NeuMF(NeuralRecommender):
         n_factors: Length of the factor vectors of GMF, and of those of MLP.
         hidden: Widths of the tower's hidden layers.
         n_negatives: See `NeuralRecommender`, as for all that follow.
+        popularity_exponent: How strongly popular items are preferred as negatives.
         n_epochs: Epochs at most.
         patience: Epochs without a better validation NDCG before training stops.
         batch_size: Ratings in a step.
@@ -49,6 +50,7 @@ class NeuMF(NeuralRecommender):
         n_factors: int = 32,
         hidden: Sequence[int] = (64, 32, 16),
         n_negatives: int = 4,
+        popularity_exponent: float = 0.0,
         n_epochs: int = 30,
         patience: int = 5,
         batch_size: int = 800,
@@ -60,6 +62,7 @@ class NeuMF(NeuralRecommender):
     ) -> None:
         super().__init__(
             n_negatives=n_negatives,
+            popularity_exponent=popularity_exponent,
             n_epochs=n_epochs,
             patience=patience,
             batch_size=batch_size,

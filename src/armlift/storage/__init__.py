@@ -1,21 +1,66 @@
-"""What live traffic reads and writes."""
+"""What live traffic reads and writes: the store, its log and its counters; and the slates it is shown."""
 
+from armlift.storage.api_keys import ApiKey, KeyRing, create_key, list_keys, load_keys, revoke_key
+from armlift.storage.assignments import find_assignment, recent_assignments
+from armlift.storage.audit import AuditRow
+from armlift.storage.database import Database, open_database
+from armlift.storage.decisions import last_decision
+from armlift.storage.experiments import (
+    ExperimentRow,
+    ExperimentStore,
+    LiveSnapshot,
+    LiveState,
+    StrategySums,
+)
+from armlift.storage.group_commit import GroupCommit
+from armlift.storage.ledger import AssignmentRow, Outcome
+from armlift.storage.retention import expire, forget
+from armlift.storage.settlement import settle
 from armlift.storage.slates import (
     NEW_USER,
     Manifest,
+    SlateItems,
     SlateSnapshot,
     SlateSnapshots,
+    items_by_popularity,
     read_slates,
+    slate_items,
     slate_versions,
     write_slates,
 )
 
 __all__ = [
     "NEW_USER",
+    "ApiKey",
+    "AssignmentRow",
+    "AuditRow",
+    "Database",
+    "ExperimentRow",
+    "ExperimentStore",
+    "GroupCommit",
+    "KeyRing",
+    "LiveSnapshot",
+    "LiveState",
     "Manifest",
+    "Outcome",
+    "SlateItems",
     "SlateSnapshot",
     "SlateSnapshots",
+    "StrategySums",
+    "create_key",
+    "expire",
+    "find_assignment",
+    "forget",
+    "items_by_popularity",
+    "last_decision",
+    "list_keys",
+    "load_keys",
+    "open_database",
     "read_slates",
+    "recent_assignments",
+    "revoke_key",
+    "settle",
+    "slate_items",
     "slate_versions",
     "write_slates",
 ]

@@ -1,8 +1,8 @@
 """The slates that live traffic is shown: versions that are complete or absent.
 
-A version is a folder named by its number, with `slates.parquet` and `manifest.json`. It is written under
-another name, forced to disk and renamed, so a reader sees it whole or not at all; the manifest's hash shows
-damage that comes later. One writer at a time; any number of readers, in other processes too.
+A version is a folder named by its number, with `slates.parquet`, `items.parquet` and `manifest.json`. It is
+written under another name, forced to disk and renamed, so a reader sees it whole or not at all; hashes in the
+manifest show damage that comes later. One writer at a time; any number of readers, in other processes too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ NEW_USER = -1
 """Id under which the table holds what a user without a history is shown."""
 
 COLUMNS = ("arm", "user_id", "position", "item_id")
+ITEM_COLUMNS = ("item_id", "title", "year", "genres")
 _LOCK_TIMEOUT_SECONDS = 600.0
 
 
@@ -43,6 +45,7 @@ class Manifest:
         version: Its number, from 1.
         created: Time in UTC, ISO 8601.
         sha256: Hash of `slates.parquet`, 64 hexadecimal digits.
+        items_sha256: Hash of `items.parquet`.
         length: Items in a slate.
         arms: Where the slates of each arm come from, by arm.
     """
@@ -50,8 +53,25 @@ class Manifest:
     version: int
     created: str
     sha256: str
+    items_sha256: str
     length: int
     arms: dict[str, str]
+
+
+class SlateItems(NamedTuple):
+    """The items, the most popular first.
+
+    Attributes:
+        item_ids: Ids.
+        titles: Titles.
+        years: Year of each; None where it is unknown.
+        genres: Genres of each.
+    """
+
+    item_ids: list[int]
+    titles: list[str]
+    years: list[int | None]
+    genres: list[list[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +80,11 @@ class SlateSnapshot:
 
     Attributes:
         manifest: What it is.
+        items: All items that could be shown.
     """
 
     manifest: Manifest
+    items: SlateItems = field(repr=False)
     _users: dict[str, NDArray[np.int64]] = field(repr=False)
     _items: dict[str, NDArray[np.int64]] = field(repr=False)
 
@@ -151,25 +173,59 @@ def read_slates(version: Path) -> SlateSnapshot:
     try:
         manifest = Manifest(**json.loads((version / "manifest.json").read_text("utf-8")))
         content = (version / "slates.parquet").read_bytes()
+        items_content = (version / "items.parquet").read_bytes()
     except (OSError, ValueError, TypeError) as error:
         raise DataFileError(f"Slates {version} cannot be read: {error}. {remedy}") from error
-    if sha256(content).hexdigest() != manifest.sha256:
-        raise DataFileError(f"{version / 'slates.parquet'} is not what was written. {remedy}")
+    for name, written, expected in (
+        ("slates.parquet", content, manifest.sha256),
+        ("items.parquet", items_content, manifest.items_sha256),
+    ):
+        if sha256(written).hexdigest() != expected:
+            raise DataFileError(f"{version / name} is not what was written. {remedy}")
     table = pd.read_parquet(BytesIO(content))
-    users, items = {}, {}
+    users, shown = {}, {}
     for arm, rows in table.groupby("arm", sort=False):
         users[str(arm)] = rows["user_id"].to_numpy()[:: manifest.length].copy()
-        items[str(arm)] = rows["item_id"].to_numpy().reshape(-1, manifest.length)
-    return SlateSnapshot(manifest, users, items)
+        shown[str(arm)] = rows["item_id"].to_numpy().reshape(-1, manifest.length)
+    return SlateSnapshot(manifest, slate_items(pd.read_parquet(BytesIO(items_content))), users, shown)
 
 
-def write_slates(folder: Path, slates: pd.DataFrame, arms: Mapping[str, str], *, keep: int = 3) -> Manifest:
+def slate_items(items: pd.DataFrame) -> SlateItems:
+    """Turn a table of items into lists.
+
+    Args:
+        items: item_id, title, year (missing where unknown), genres (joined by `|`, empty where unknown).
+    """
+    years = items["year"].astype("Int64")
+    return SlateItems(
+        items["item_id"].tolist(),
+        items["title"].astype(str).tolist(),
+        [None if pd.isna(year) else int(year) for year in years],
+        [[genre for genre in str(genres).split("|") if genre] for genres in items["genres"].fillna("")],
+    )
+
+
+def items_by_popularity(items: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
+    """Put the items with the most ratings first.
+
+    Args:
+        items: With item_id.
+        ratings: With item_id.
+    """
+    number = items["item_id"].map(ratings["item_id"].value_counts()).fillna(0)
+    return items.iloc[number.to_numpy().argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def write_slates(
+    folder: Path, slates: pd.DataFrame, items: pd.DataFrame, arms: Mapping[str, str], *, keep: int = 3
+) -> Manifest:
     """Write the next version of the slates.
 
     Args:
         folder: Where the versions are; made if missing.
         slates: arm, user_id, position (from 0), item_id; one slate of one length for each arm and user, and
             for each arm one of the user `NEW_USER`.
+        items: item_id, title, year, genres of at least every item in a slate, the most popular first.
         arms: Where the slates of each arm come from, by arm.
         keep: Versions that stay, this one included.
 
@@ -178,12 +234,15 @@ def write_slates(folder: Path, slates: pd.DataFrame, arms: Mapping[str, str], *,
 
     Raises:
         ParameterError: `keep` is below 1.
-        DataError: A slate is missing, incomplete or there twice.
+        DataError: A slate is missing, incomplete or there twice, or an item is unknown.
     """
     if keep < 1:
         raise ParameterError("keep", keep, "keep >= 1", "Keep this version at least.")
     table = slates[list(COLUMNS)].sort_values(["arm", "user_id", "position"], ignore_index=True)
     length = _checked_length(table, arms)
+    unknown = set(table["item_id"]) - set(items["item_id"])
+    if unknown:
+        raise DataError(f"Items {sorted(unknown)[:5]} of the slates are not among the items. Give all items.")
     folder.mkdir(parents=True, exist_ok=True)
     with _one_writer(folder):
         for unfinished in folder.glob("unfinished-*"):
@@ -192,11 +251,14 @@ def write_slates(folder: Path, slates: pd.DataFrame, arms: Mapping[str, str], *,
         partial = folder / f"unfinished-{_name(number)}"
         partial.mkdir()
         table.to_parquet(partial / "slates.parquet", index=False)
-        digest = sha256((partial / "slates.parquet").read_bytes()).hexdigest()
+        items[list(ITEM_COLUMNS)].to_parquet(partial / "items.parquet", index=False)
+        digests = [
+            sha256((partial / name).read_bytes()).hexdigest() for name in ("slates.parquet", "items.parquet")
+        ]
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = Manifest(number, now, digest, length, dict(arms))
+        manifest = Manifest(number, now, *digests, length, dict(arms))
         (partial / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", "utf-8")
-        for path in (partial / "slates.parquet", partial / "manifest.json", partial):
+        for path in (*sorted(partial.iterdir()), partial):
             _force_to_disk(path)
         partial.rename(folder / _name(number))
         _force_to_disk(folder)

@@ -12,6 +12,8 @@ from armlift.tracking.alias_slates import AliasSlates, alias_slates
 from armlift.tracking.artifacts import log_images, log_pages, log_summary
 from armlift.tracking.client import active_run_id, kill_open_run
 from armlift.tracking.evaluations import log_evaluation_runs, log_evaluation_verdict
+from armlift.tracking.live_exporter import LiveExporter, export_until_orphaned, keep_exporting
+from armlift.tracking.live_runs import ExportReport, LiveSource, export_live
 from armlift.tracking.plans import log_plan, log_rule_runs, log_tables
 from armlift.tracking.policies import log_policy_runs, log_verdict
 from armlift.tracking.promotions import promote
@@ -42,14 +44,20 @@ __all__ = [
     "AliasMove",
     "AliasSlates",
     "Evidence",
+    "ExportReport",
+    "LiveExporter",
+    "LiveSource",
     "RecommenderVersion",
     "active_run_id",
     "alias_moves",
     "alias_slates",
     "aliased_versions",
     "ensure_store",
+    "export_live",
+    "export_until_orphaned",
     "find_version",
     "flatten_parameters",
+    "keep_exporting",
     "kill_open_run",
     "load_policy",
     "log_data_snapshot",

@@ -1,4 +1,4 @@
-"""What the recommenders behind the aliases show, for all the users they know."""
+"""What the registered recommenders show, for all the users they know."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from armlift.errors import TrackingError
-from armlift.tracking.registry import aliased_versions, load_model
+from armlift.tracking.registry import aliased_versions, load_model, newest_versions
 
 
 class AliasSlates(NamedTuple):
-    """Slates of every alias.
+    """Slates of every alias, and of every recommender by its name.
 
     Attributes:
-        table: arm (the alias), user_id, position (from 0), item_id, score.
-        arms: Recommender and version behind each alias, by alias.
+        table: arm (the alias or the name), user_id, position (from 0), item_id, score.
+        arms: Recommender and version behind each arm.
     """
 
     table: pd.DataFrame
@@ -24,7 +24,9 @@ class AliasSlates(NamedTuple):
 
 
 def alias_slates(length: int, new_user: int) -> AliasSlates:
-    """Ask the recommender behind each alias for slates: for the users of its training history, and a new one.
+    """Ask the recommenders for slates: for the users of their training history, and a new one.
+
+    An arm is an alias, or a name, which stands for the recommender's newest version.
 
     Args:
         length: Items in a slate.
@@ -34,19 +36,19 @@ def alias_slates(length: int, new_user: int) -> AliasSlates:
         ParameterError: A user has fewer unseen items than a slate is long.
         TrackingError: No alias is set, or the store cannot be used.
     """
-    aliased = aliased_versions()
-    if not aliased:
+    arms = newest_versions() | aliased_versions()
+    if not arms:
         raise TrackingError(
-            "The registry has no aliases, so there is nothing to show. Run `kedro run --pipelines=train`."
+            "The registry is empty: there is nothing to show. Run `kedro run --pipelines=train`."
         )
     by_version = {}
-    for version in set(aliased.values()):
+    for version in set(arms.values()):
         model: Any = load_model(version.uri)
         history = model.unwrap_python_model().history
         users = np.union1d([new_user], history["user_id"].to_numpy())
         asked = pd.DataFrame({"user_id": users.astype(np.int64)})
         by_version[version] = pd.DataFrame(model.predict(asked, params={"n": length}))
     table = pd.concat(
-        [by_version[version].assign(arm=alias) for alias, version in aliased.items()], ignore_index=True
+        [by_version[version].assign(arm=arm) for arm, version in arms.items()], ignore_index=True
     )
-    return AliasSlates(table, {alias: str(version) for alias, version in aliased.items()})
+    return AliasSlates(table, {arm: str(version) for arm, version in arms.items()})

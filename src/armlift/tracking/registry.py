@@ -89,6 +89,17 @@ def aliased_versions() -> dict[str, RecommenderVersion]:
         }
 
 
+def newest_versions() -> dict[str, RecommenderVersion]:
+    """Give the newest version of every recommender, by name.
+
+    Raises:
+        TrackingError: The store cannot be used.
+    """
+    with tracking_client() as client:
+        found = client.search_model_versions(f"name = '{RECOMMENDERS}'", order_by=["version_number ASC"])
+    return {version.name: version for version in map(_read, found)}
+
+
 def find_version(reference: str) -> RecommenderVersion:
     """Find a recommender in the registry.
 

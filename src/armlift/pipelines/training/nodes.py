@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from armlift.pipelines.parameters import TrainingParameters, WorldParameters
 from armlift.recommenders import Recommender, create_recommender
+
+if TYPE_CHECKING:
+    from armlift.pipelines.training.live_slates_dataset import LiveSlates
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +59,31 @@ def serve_slates(
         slates.append(slate.assign(arm=arm))
     columns = ["arm", "user_id", "position", "item_id", "score"]
     return pd.concat(slates, ignore_index=True)[columns]
+
+
+def publish_slates(
+    recommenders: dict[str, Recommender],
+    history: pd.DataFrame,
+    items: pd.DataFrame,
+    slates: pd.DataFrame,
+    training: TrainingParameters,
+    data_snapshot: dict[str, str | int],
+) -> LiveSlates:
+    """Hand the slates to the live router, with what each arm shows a user whom it does not know."""
+    from armlift.pipelines.training.live_slates_dataset import LiveSlates
+    from armlift.storage import NEW_USER, items_by_popularity
+
+    nobody = np.array([NEW_USER])
+    new = [
+        recommenders[arm].recommend(nobody, training.slate_size, history).assign(arm=arm)
+        for arm in training.recommenders
+    ]
+    source = f"trained on data {str(data_snapshot['hash'])[:12]}"
+    return LiveSlates(
+        pd.concat([slates, *new], ignore_index=True),
+        items_by_popularity(items, history),
+        dict.fromkeys(training.recommenders, source),
+    )
 
 
 def log_recommenders(

@@ -28,6 +28,11 @@ def create_pipeline() -> Pipeline:
                 outputs="slates",
             ),
             described(
+                nodes.publish_slates,
+                inputs=["recommenders", "history", "items", "slates", "params:training", "data_snapshot"],
+                outputs="live_slates",
+            ),
+            described(
                 nodes.log_recommenders,
                 inputs=["mlflow_run_id", "recommenders", "history"],
                 outputs="logged_models",

@@ -1,0 +1,56 @@
+"""`armlift serve`: run the live router."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: HOST, or 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: PORT, or 8000]")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes; SQLite allows one.",
+)
+def serve(host: str | None, port: int | None, workers: int) -> None:
+    """Run the live router: decisions at /choose, rewards at /update, documentation at /docs.
+
+    Its settings are environment variables, listed in .env.example. Without any, it listens on this machine
+    only and keeps its log in data/live/armlift.db.
+    """
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    from armlift.environment import RouterSettings
+    from armlift.errors import ParameterError
+
+    if host:
+        os.environ["HOST"] = host
+    if port:
+        os.environ["PORT"] = str(port)
+    root = Path.cwd()
+    os.environ["ARMLIFT_ROOT"] = str(root)
+    settings = RouterSettings.from_environment(root)
+    if workers > 1 and settings.database_url.startswith("sqlite"):
+        raise ParameterError(
+            "--workers", workers, "1 on SQLite", "Set DATABASE_URL to a PostgreSQL database for more."
+        )
+    click.echo(f"armlift router at http://{settings.host}:{settings.port}, documentation at /docs")
+    Granian(
+        "armlift.serving.app:app_from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        factory=True,
+        websockets=True,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=workers > 1,
+    ).serve()

@@ -1,0 +1,1 @@
+"""The live router: a Litestar application."""

@@ -1,0 +1,82 @@
+"""The Litestar application of the live router."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.middleware import DefineMiddleware
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from armlift.environment import RouterSettings
+from armlift.serving.middleware import Admission, Doorkeeper
+from armlift.serving.middleware.doorkeeper import MAX_BODY
+from armlift.serving.problems import EXCEPTION_HANDLERS
+from armlift.serving.router import Router
+from armlift.serving.routes import choose, experiments, health, live, update
+
+HANDLERS: Sequence[ControllerRouterHandler] = (
+    choose.choose,
+    choose.choose_by_body,
+    update.update,
+    update.events,
+    experiments.list_experiments,
+    experiments.show_experiment,
+    experiments.create_experiment,
+    experiments.act,
+    experiments.forget_user,
+    live.live_state,
+    health.live,
+    health.ready,
+    health.metrics,
+)
+
+
+def create_app(router: Router, *, middleware: bool = True) -> ASGIApp:
+    """Build the application around a router, which starts and stops with it.
+
+    Args:
+        router: Not started yet.
+        middleware: False leaves out keys, limits, log and metrics: to measure what they cost.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        router.start()
+        try:
+            yield
+        finally:
+            router.stop()
+
+    admission = DefineMiddleware(
+        Admission, keyring=router.keyring, count=lambda reason: router.metrics.refused.labels(reason).inc()
+    )
+    app = Litestar(
+        HANDLERS,
+        state=State({"router": router}),
+        lifespan=[lifespan],
+        middleware=[admission] if middleware else [],
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MAX_BODY,
+        logging_config=None,
+    )
+    if not middleware:
+        return app
+    paths = [route.path_format for route in app.routes]
+    settings = router.settings
+    return Doorkeeper(app, settings.allowed_hosts, settings.allowed_origins, router.metrics, paths)
+
+
+def app_from_environment() -> ASGIApp:
+    """Build the application as the environment says, for the server to load."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # The writer's thread shares the interpreter with the event loop: by default either may keep it for 5 ms.
+    sys.setswitchinterval(0.0005)
+    root = Path(os.environ.get("ARMLIFT_ROOT", "."))
+    return create_app(Router(RouterSettings.from_environment(root), root))

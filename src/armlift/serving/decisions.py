@@ -1,0 +1,174 @@
+"""Decisions: who is asked for, what is shown, and how it gets into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from armlift.errors import ParameterError, StoreUnavailable
+from armlift.experiments.allocation import Assignment, LiveExperiment
+from armlift.experiments.engine import Engine, Visitor
+from armlift.experiments.traffic_filter import TrafficFilter
+from armlift.serving.clock import now_us
+from armlift.serving.metrics import Metrics
+from armlift.serving.shelf import Shelf, Slate
+from armlift.storage.group_commit import GroupCommit
+from armlift.storage.ledger import AssignmentRow, Outcome
+
+UserKey = Callable[[str], str]
+FindAssignment = Callable[[str, str], Assignment | None]
+
+
+class Caller(NamedTuple):
+    """Where a request comes from.
+
+    Attributes:
+        agent: User agent.
+        address: Address of the other end, which is not stored.
+        is_backend: Whether it may be a product's server, because it has an API key or needs none.
+    """
+
+    agent: str = ""
+    address: str = ""
+    is_backend: bool = False
+
+
+class Decided(NamedTuple):
+    """An answered request.
+
+    Attributes:
+        experiment: Experiment.
+        assignment: Arm, strategy, propensity.
+        token: Signed decision id; None where nothing was decided.
+        slate: What is shown.
+        recorded: Whether the exposure gets into the log.
+    """
+
+    experiment: LiveExperiment
+    assignment: Assignment
+    token: str | None
+    slate: Slate
+    recorded: bool
+
+
+class Decisions:
+    """Decides and records.
+
+    Args:
+        engine: The rules.
+        shelf: What arms show.
+        log: The writer.
+        user_key: Gives the keyed hash of a user's id.
+        traffic: Tells bots and bursts.
+        find: Asks the store for an assignment that memory lacks; None where other processes assign too, and
+            the store must be asked in the same breath as it is written.
+        metrics: What is counted.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        shelf: Shelf,
+        log: GroupCommit,
+        user_key: UserKey,
+        traffic: TrafficFilter,
+        find: FindAssignment | None,
+        metrics: Metrics,
+    ) -> None:
+        self._engine, self._shelf, self._log = engine, shelf, log
+        self._user_key, self._traffic, self._find = user_key, traffic, find
+        self._metrics = metrics
+
+    async def choose(
+        self,
+        user_id: str,
+        caller: Caller,
+        *,
+        experiment_id: str | None = None,
+        context: dict[str, Any] | None = None,
+        session_id: str = "",
+        simulated: bool = False,
+    ) -> Decided:
+        """Choose an arm for a user.
+
+        Args:
+            user_id: The user's id.
+            caller: Where the request comes from.
+            experiment_id: Experiment; None for the first that is running.
+            context: What is known of the visit.
+            session_id: Session; empty if unknown.
+            simulated: Whether the user is one.
+
+        Raises:
+            UnknownExperiment: There is no such experiment, or none is running.
+            ParameterError: The context is too long.
+        """
+        now, engine = now_us(), self._engine
+        experiment = engine.experiment(experiment_id)
+        if not engine.takes_part(experiment, context or {}):
+            return self._settled(experiment, user_id)
+        key = self._user_key(user_id)
+        reasons = self._traffic.reasons(caller.agent, caller.address, key, now, caller.is_backend)
+        visitor = Visitor(
+            user_id, key, session_id, context_json(context), simulated, ",".join(reasons) if reasons else ""
+        )
+        assignment, is_new = engine.propose(experiment, visitor)
+        if is_new:
+            assignment = await self._remember(experiment, key, assignment, now)
+        decision, token = engine.decide(experiment, assignment, visitor, now)
+        recorded = self._log.healthy
+        if experiment.durable and recorded:
+            try:
+                await self._log.submit([decision])
+            except StoreUnavailable:
+                recorded = False
+        else:
+            self._log.record(decision)
+        self._metrics.decided(experiment.id, assignment.strategy_id, assignment.arm_id)
+        return Decided(experiment, assignment, token, self._shelf.slate(assignment.arm_id, user_id), recorded)
+
+    def _settled(self, experiment: LiveExperiment, user_id: str) -> Decided:
+        assignment = self._engine.settled(experiment)
+        return Decided(experiment, assignment, None, self._shelf.slate(assignment.arm_id, user_id), False)
+
+    async def _remember(
+        self, experiment: LiveExperiment, user_key: str, proposed: Assignment, now: int
+    ) -> Assignment:
+        """Let the first assignment stand, whoever made it."""
+        memory = self._engine.memory
+        row = AssignmentRow(experiment.id, user_key, *proposed, now)
+        standing = proposed
+        if self._find is None:
+            try:
+                standing = _standing(await self._log.submit([row]), proposed)
+            except StoreUnavailable:
+                return proposed
+        else:
+            found = None if memory.is_complete else self._find(experiment.id, user_key)
+            if found is None:
+                self._log.record(row)
+            else:
+                standing = found
+        memory.keep(experiment.id, user_key, standing)
+        return standing
+
+
+def _standing(outcomes: list[Outcome], proposed: Assignment) -> Assignment:
+    previous = outcomes[0].assignment
+    return proposed if previous is None else Assignment(*previous)
+
+
+def context_json(context: dict[str, Any] | None) -> str:
+    """Give a context as JSON text.
+
+    Raises:
+        ParameterError: It cannot be written as JSON.
+    """
+    if not context:
+        return "{}"
+    try:
+        return msgspec.json.encode(context).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParameterError("context", type(context).__name__, "a JSON object", str(error)) from error

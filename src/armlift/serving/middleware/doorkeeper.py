@@ -1,0 +1,129 @@
+"""What every request passes first and last: allowed hosts, allowed origins, size, log and metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import perf_counter
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPSendMessage, Message, Receive, Scope, Send
+
+from armlift.serving.metrics import Metrics
+from armlift.serving.middleware.answers import refuse
+
+logger = logging.getLogger("armlift.access")
+
+MAX_BODY = 64 * 1024
+_UNKNOWN = "unknown"
+
+
+class Doorkeeper:
+    """Refuses foreign hosts, foreign origins and large bodies; logs and counts every answer.
+
+    Args:
+        app: What comes next.
+        hosts: Host names that may stand in `Host`, without ports; `*` for any.
+        origins: Origins of other sites whose pages may call; none by default.
+        metrics: Told every answer.
+        paths: Path templates, for the log and the metrics: what a client typed goes into neither.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Sequence[str],
+        origins: Sequence[str],
+        metrics: Metrics,
+        paths: Sequence[str],
+    ) -> None:
+        self._app, self._metrics = app, metrics
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
+        self._origins = frozenset(origin.rstrip("/").lower().encode() for origin in origins)
+        self._paths = frozenset(path for path in paths if "{" not in path)
+        self._prefixes = tuple(
+            (path.split("{")[0], path) for path in sorted(paths, key=len, reverse=True) if "{" in path
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let through or refuse, and take note of the answer."""
+        if scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET):  # the server starts or stops
+            await self._app(scope, receive, send)
+            return
+        started, status = perf_counter(), 0
+        host = origin = length = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"content-length":
+                length = value
+
+        allow = origin if origin.lower() in self._origins else b""
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if allow:
+                    _add_cors(message, allow)
+            await send(message)
+
+        if not self._knows(host):
+            self._metrics.refused.labels("host").inc()
+            detail = "Add the name to ARMLIFT_ALLOWED_HOSTS."
+            await refuse(
+                scope, receive, noting, 400, "host_denied", "This host name is not served here", detail
+            )
+        elif origin and not allow and not _same_origin(origin, host, scope):
+            self._metrics.refused.labels("origin").inc()
+            detail = "Add the origin to ARMLIFT_ALLOWED_ORIGINS."
+            await refuse(
+                scope, receive, noting, 403, "origin_denied", "This origin may not call here", detail
+            )
+        elif length and (not length.isdigit() or int(length) > MAX_BODY):
+            self._metrics.refused.labels("size").inc()
+            detail = f"At most {MAX_BODY} bytes. Send events in smaller batches."
+            await refuse(scope, receive, noting, 413, "too_large", "The request is too large", detail)
+        elif allow and scope["type"] == ScopeType.HTTP and scope["method"] == "OPTIONS":
+            await noting({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await self._app(scope, receive, noting)
+        if scope["type"] == ScopeType.HTTP:
+            path, seconds = self._template(scope["path"]), perf_counter() - started
+            self._metrics.answered(path, status, seconds)
+            if logger.isEnabledFor(logging.INFO):
+                logger.info("%s %s %d %.1f ms", scope["method"], path, status, 1e3 * seconds)
+
+    def _knows(self, host: bytes) -> bool:
+        if host in self._hosts or b"*" in self._hosts:
+            return True
+        name = host.lower()
+        name = name[: name.rfind(b"]") + 1] if name.startswith(b"[") else name.split(b":")[0]
+        return name in self._hosts
+
+    def _template(self, path: str) -> str:
+        if path in self._paths:
+            return path
+        for prefix, template in self._prefixes:
+            if path.startswith(prefix):
+                return template
+        return _UNKNOWN
+
+
+def _same_origin(origin: bytes, host: bytes, scope: Scope) -> bool:
+    scheme = b"http" if scope["scheme"] in ("http", "ws") else b"https"
+    return origin.lower() in (scheme + b"://" + host.lower(), b"https://" + host.lower())
+
+
+def _add_cors(message: HTTPSendMessage, origin: bytes) -> None:
+    message["headers"] = [  # type: ignore[typeddict-unknown-key]
+        *message["headers"],  # type: ignore[typeddict-item]
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"authorization, content-type, x-api-key"),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"origin"),
+    ]

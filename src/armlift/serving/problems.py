@@ -1,0 +1,119 @@
+"""Errors as RFC 9457 problems: every one has a code that stays, for programs to tell them apart."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+
+from armlift.errors import (
+    ArmliftError,
+    BriefError,
+    ExpiredDecision,
+    ForgedDecision,
+    MismatchedDecision,
+    ParameterError,
+    RewardConflict,
+    StateError,
+    StoreUnavailable,
+    UnknownExperiment,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+KINDS: dict[type[Exception], tuple[int, str, str]] = {
+    BriefError: (422, "brief_faults", "The brief has faults"),
+    ParameterError: (422, "out_of_bounds", "A value lies outside its bound"),
+    UnknownExperiment: (404, "unknown_experiment", "No such experiment"),
+    StateError: (409, "state_forbids", "The experiment's state does not allow this"),
+    ForgedDecision: (403, "forged_decision", "This decision id was not signed here"),
+    MismatchedDecision: (422, "mismatched_decision", "User or arm differ from the decision's"),
+    ExpiredDecision: (410, "expired_decision", "The reward window is over"),
+    RewardConflict: (409, "reward_conflict", "The decision has another reward"),
+    StoreUnavailable: (503, "store_unavailable", "The store cannot commit now"),
+}
+_BY_STATUS = {
+    400: ("invalid_request", "The request is not valid"),
+    401: ("key_required", "An API key is required"),
+    403: ("forbidden", "This is not allowed"),
+    404: ("not_found", "There is nothing here"),
+    405: ("method_not_allowed", "This method is not supported here"),
+    413: ("too_large", "The request is too large"),
+    422: ("invalid_request", "The request is not valid"),
+    429: ("rate_limited", "Too many requests"),
+}
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of an error."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    faults: list[dict[str, str]] = []
+
+
+def problem(
+    status: int, code: str, title: str, detail: str = "", faults: list[dict[str, str]] | None = None
+) -> bytes:
+    """Give a problem as JSON."""
+    return msgspec.json.encode(
+        Problem(f"urn:armlift:problem:{code}", title, status, code, detail, faults or [])
+    )
+
+
+def _answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers or {})
+
+
+def on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> Response[bytes]:
+    """Answer one of armlift's own errors."""
+    for kind in type(error).__mro__:
+        if kind in KINDS:
+            status, code, title = KINDS[kind]
+            break
+    else:
+        return on_unexpected(request, error)
+    headers, faults = {}, []
+    if isinstance(error, StoreUnavailable):
+        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if isinstance(error, BriefError):
+        faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+    return _answer(status, problem(status, code, title, " ".join(str(error).split()), faults), headers)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what Litestar refused."""
+    status = error.status_code
+    code, title = _BY_STATUS.get(status, ("error", "The request failed"))
+    faults = []
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        faults = [
+            {"field": str(fault.get("key", "")), "message": str(fault.get("message", ""))}
+            for fault in error.extra
+            if isinstance(fault, dict)
+        ]
+    detail = error.detail if status < 500 else ""
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() != "content-type"}
+    return _answer(status, problem(status, code, title, detail, faults), headers)
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a fault of armlift: the log has it whole, the client nothing of it."""
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(500, problem(500, "internal", "The router failed", "The log says why."))
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    ArmliftError: on_armlift_error,
+    HTTPException: on_http_exception,
+    Exception: on_unexpected,
+}

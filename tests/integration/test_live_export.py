@@ -1,0 +1,255 @@
+"""From the store of live traffic to MLflow: every window once, whatever dies on the way."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+import mlflow
+import pytest
+from sqlalchemy import func, select
+
+from armlift.experiments.log_rows import Decision, Event
+from armlift.storage import aggregates
+from armlift.storage.aggregates import DayTally, LiveAggregates, day_counters
+from armlift.storage.database import open_database
+from armlift.storage.schema import metadata
+from armlift.tracking import LiveExporter, ensure_store, export_live, keep_exporting, live_exporter
+
+NOON = 20_000 * 86_400_000_000 + 43_200_000_000
+SECOND = 1_000_000
+SUMS = ("decisions", "clicks", "rewards", "reward_total")
+
+# The export process as a command would start it.
+EXPORT = """
+import sys
+from pathlib import Path
+from armlift.storage.aggregates import LiveAggregates
+from armlift.storage.database import open_database
+from armlift.tracking import export_live, export_until_orphaned
+
+root = Path(sys.argv[1])
+source = LiveAggregates(open_database(f"sqlite:///{root}/live.db", exclusive=False))
+"""
+FOREVER = EXPORT + "export_until_orphaned(source, root=root, seconds=0.4)"
+# Stops for good where MLflow has the windows and the store has not forgotten them.
+HALTED = (
+    EXPORT
+    + """
+import time
+def halt(windows):
+    print("logged", flush=True)
+    time.sleep(60)
+source.exported = halt
+export_live(source, "killed", int(sys.argv[2]), root=root)
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        ensure_store(root)
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def root(tmp_path, template, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(template, tmp_path / "mlflow.db")
+    yield tmp_path
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.fixture
+def store(root):
+    with open_database(f"sqlite:///{root}/live.db", exclusive=False) as database:
+        with database.begin() as connection:
+            metadata.create_all(connection)
+            aggregates.metadata.create_all(connection)
+        yield database
+
+
+@pytest.fixture
+def live(store):
+    return LiveAggregates(store)
+
+
+@pytest.fixture
+def commit(store):
+    """Commit some decisions, each with a click and a reward."""
+
+    def commit(number=1, arm="svd", ts=NOON, strategy="thompson"):
+        decision = Decision("d", ts, "movies", strategy, arm, 0.5, 1, "key")
+        event = Event("e", "d", ts, ts, "movies", strategy, arm, 0.5, 1, "key", "", "", None, "click_detail")
+        tally = DayTally()
+        for _ in range(number):
+            tally.add(decision, {"decisions": 1})
+            tally.add(event, {"clicks": 1})
+            tally.add(event, {"rewards": 1, "reward_total": 0.1})
+        with store.begin() as connection:
+            tally.write(connection)
+
+    return commit
+
+
+def in_mlflow(root):
+    """Sums over all points that MLflow has, by metric and arm; and the number of points by metric."""
+    with closing(sqlite3.connect(root / "mlflow.db", timeout=20)) as connection:
+        rows = connection.execute("SELECT key, sum(value), count(*) FROM metrics GROUP BY key").fetchall()
+    return {key: total for key, total, _ in rows}, {key: number for key, _, number in rows}
+
+
+def in_store(store):
+    sums = [func.sum(day_counters.c[name]) for name in SUMS]
+    with store.read() as connection:
+        rows = connection.execute(select(day_counters.c.arm_id, *sums).group_by(day_counters.c.arm_id))
+        return {
+            f"{name}/{arm}": value for arm, *values in rows for name, value in zip(SUMS, values, strict=True)
+        }
+
+
+def assert_complete(root, store):
+    totals, numbers = in_mlflow(root)
+    assert {name: totals[name] for name in in_store(store)} == pytest.approx(in_store(store))
+    with closing(sqlite3.connect(root / "mlflow.db", timeout=20)) as connection:
+        (runs,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+        (keys,) = connection.execute(f"SELECT count(DISTINCT key) FROM tags WHERE key = '{'day'}'").fetchone()
+    assert (runs, keys) == (1, 1)
+    return numbers
+
+
+def wait_until(condition, seconds=40.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_thousands_of_windows_wait_for_mlflow_and_are_caught_up_with_at_once(root, store, live, commit):
+    for number in range(2000):
+        commit(number % 3 + 1, arm=("svd", "top")[number % 2])
+        live.cut(NOON + number * SECOND)
+    report = export_live(live, "me", NOON + 2000 * SECOND, root=root, deadline=120)
+    assert (report.exported, report.waiting) == (2000, 0)
+    assert assert_complete(root, store)["decisions/svd"] == 2000
+
+
+def test_a_process_killed_between_mlflow_and_the_store_doubles_nothing(root, store, live, commit):
+    for number in range(3):
+        commit(number + 1)
+        live.cut(NOON + number * SECOND)
+    command = [sys.executable, "-c", HALTED, str(root), str(NOON)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "logged\n"
+        process.send_signal(signal.SIGKILL)
+    before = in_mlflow(root)
+    assert before[1]["decisions/svd"] == live.waiting() == 3
+    assert not export_live(live, "next", NOON + 59 * SECOND, root=root).leased
+    commit(4)
+    assert export_live(live, "next", NOON + 61 * SECOND, root=root).exported == 4
+    assert assert_complete(root, store)["decisions/svd"] == 4
+
+
+def test_killed_at_any_moment_and_started_again_it_loses_and_doubles_nothing(root, store, live, commit):
+    command = [sys.executable, "-c", FOREVER, str(root)]
+    now = time.time_ns() // 1000
+    for delay in (0.1, 0.4, 0.0, 0.7, 0.2):
+        process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        exported = in_mlflow(root)[1].get("decisions/svd", 0)
+        commit(3, ts=now)
+        commit(2, ts=now, arm="top")
+        wait_until(lambda seen=exported: in_mlflow(root)[1].get("decisions/svd", 0) > seen)
+        for _ in range(3):
+            commit(1, ts=now)
+            time.sleep(delay / 3)
+        process.kill()
+        process.communicate()
+        # The next one need not wait until the lease of the dead one is over.
+        live.release(_holder(store))
+    export_live(live, "last", time.time_ns() // 1000, root=root)
+    assert live.waiting() == 0
+    assert_complete(root, store)
+
+
+def _holder(store):
+    with store.read() as connection:
+        return connection.execute(select(aggregates.exports.c.lease_holder)).scalar_one() or ""
+
+
+def test_while_mlflow_is_locked_windows_are_cut_and_then_delivered_once(root, store, live, commit, caplog):
+    stop = threading.Event()
+    settings = {"root": root, "seconds": 0.4}
+    thread = threading.Thread(target=keep_exporting, args=(live, stop), kwargs=settings)
+    now = time.time_ns() // 1000
+    with closing(sqlite3.connect(root / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        thread.start()
+        for wanted in range(1, 5):
+            commit(wanted, ts=now)
+            wait_until(lambda wanted=wanted: live.waiting() >= wanted)
+        other.execute("ROLLBACK")
+    wait_until(lambda: live.waiting() == 0)
+    stop.set()
+    thread.join()
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert lines
+    assert all("is not in MLflow yet" in line and "\n" not in line for line in lines)
+    assert assert_complete(root, store)["decisions/svd"] == 4
+
+
+def test_the_export_process_ends_with_the_router(root, commit):
+    router = """
+import subprocess, sys, time
+from armlift.tracking import LiveExporter
+exporter = LiveExporter(sys.argv[1:])
+exporter.start()
+while exporter.pid is None:
+    time.sleep(0.01)
+print(exporter.pid, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", router, sys.executable, "-c", FOREVER, str(root)]
+    commit(ts=time.time_ns() // 1000)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        exporter = int(process.stdout.readline())
+        wait_until(lambda: in_mlflow(root)[0])
+        process.send_signal(signal.SIGKILL)
+        # It holds the other end of no pipe of ours: communicate would wait for nobody.
+    wait_until(lambda: not _alive(exporter), 15)
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_export_process_is_started_again_and_stopped(root, commit, monkeypatch):
+    exporter = LiveExporter([sys.executable, "-c", FOREVER, str(root)], restart_seconds=0.1)
+    exporter.start()
+    commit(ts=time.time_ns() // 1000)
+    wait_until(lambda: in_mlflow(root)[0])
+    first = exporter.pid
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: exporter.pid not in (None, first))
+    start = time.monotonic()
+    exporter.stop()
+    assert time.monotonic() - start < 3 * live_exporter._GRACE_SECONDS
+    assert exporter.pid is None
+
+
+def test_a_command_that_is_missing_is_said(caplog):
+    exporter = LiveExporter(["/nowhere/armlift"], restart_seconds=60)
+    exporter.start()
+    wait_until(lambda: "cannot start" in caplog.text, 5)
+    exporter.stop()

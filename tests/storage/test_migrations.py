@@ -1,0 +1,122 @@
+"""Migrations give the tables that the schema draws."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from armlift.errors import DataError
+from armlift.storage import migrations
+from armlift.storage.database import Database
+from armlift.storage.migrations import HEAD, migrate
+from armlift.storage.schema import metadata
+
+
+def test_migrated_tables_are_those_of_the_schema(open_store: Callable[[], Database]):
+    store = open_store()
+    assert migrate(store)
+    with store.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_sqlite_has_the_very_tables_of_the_schema(
+    sqlite_url: str, tmp_path: Path, open_url: Callable[[str], Database]
+):
+    migrated, drawn = open_url(sqlite_url), open_url(f"sqlite:///{tmp_path / 'drawn.db'}")
+    migrate(migrated)
+    with drawn.begin() as connection:
+        metadata.create_all(connection)
+
+    def layout(store: Database) -> set[tuple[str, ...]]:
+        query = text("SELECT tbl_name, name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%'")
+        with store.read() as connection:
+            return {
+                (row.tbl_name, row.name, " ".join((row.sql or "").split()))
+                for row in connection.execute(query)
+            }
+
+    # Autogeneration does not compare WITHOUT ROWID and the like.
+    assert {row[:2] for row in layout(migrated)} == {row[:2] for row in layout(drawn)}
+    for (table, name, one), (_, _, other) in zip(
+        sorted(layout(migrated)), sorted(layout(drawn)), strict=True
+    ):
+        assert one.endswith("WITHOUT ROWID") == other.endswith("WITHOUT ROWID"), (table, name)
+
+
+def test_a_second_time_changes_nothing_and_loads_no_alembic(
+    database_url: str, open_store: Callable[[], Database]
+):
+    assert migrate(open_store())
+    program = (
+        "import sys\nfrom armlift.storage.database import open_database\n"
+        "from armlift.storage.migrations import migrate\n"
+        f"with open_database({database_url!r}, exclusive=False) as store: print(migrate(store))\n"
+        "print('alembic' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == ["False", "False"]
+
+
+def test_processes_that_start_at_once_do_not_collide(database_url: str, open_store: Callable[[], Database]):
+    program = (
+        "from armlift.storage.database import open_database\n"
+        "from armlift.storage.migrations import migrate\n"
+        f"with open_database({database_url!r}, exclusive=False) as store:\n"
+        "    input()\n"
+        "    print(migrate(store))"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60)[0].strip() for process in both]
+    assert sorted(answers) == ["False", "True"]
+    assert set(metadata.tables) < set(inspect(open_store().engine).get_table_names())
+
+
+def test_tables_of_a_newer_armlift_are_refused(open_store: Callable[[], Database]):
+    store = open_store()
+    migrate(store)
+    with store.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DataError, match="9999"):
+        migrate(store)
+
+
+def test_a_failed_migration_leaves_nothing(
+    open_store: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+):
+    store = open_store()
+
+    def fail_after(connection: object) -> None:
+        upgrade(connection)  # type: ignore[arg-type]
+        raise RuntimeError
+
+    upgrade = migrations._upgrade
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_upgrade", fail_after)
+        with pytest.raises(RuntimeError):
+            migrate(store)
+    assert inspect(store.engine).get_table_names() == []
+    assert migrate(store)
+
+
+def test_the_newest_revision_is_the_head():
+    folder = Path(migrations.__file__).parent
+    scripts = ScriptDirectory(folder, version_locations=[folder / "versions"])
+    assert scripts.get_heads() == [HEAD]
