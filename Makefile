@@ -3,7 +3,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install simulate test test-slow lint type bench viz mlflow clean
+.PHONY: help install simulate serve test test-slow chaos lint type bench bench-serving viz mlflow clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +25,7 @@ export DO_NOT_TRACK := true
 export LD_LIBRARY_PATH := $(CURDIR)/$(OPENMP)$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
 
 help: ## list these words
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.dev ## install everything a developer needs, compile the kernels, set up the commit hooks
 	@echo "==> compiling the simulation kernels and, by importing them, the libraries of the main job"
@@ -37,11 +37,17 @@ install: $(VENV)/.dev ## install everything a developer needs, compile the kerne
 simulate: $(VENV)/.core ## compare A/B tests with bandits on the embedded sample
 	@$(BIN)/kedro run --pipelines=simulate $(ARGS)
 
+serve: $(VENV)/.core ## run the live router, http://127.0.0.1:8000
+	@$(BIN)/armlift serve $(ARGS)
+
 test: $(VENV)/.dev ## run the tests, all but the slow ones
 	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.dev ## run the slow tests: long statistics, crashes
 	@$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
+
+chaos: $(VENV)/.dev ## kill the live router at random moments and check that no reward is lost
+	@$(PY) tests/chaos/run.py $(ARGS)
 
 lint: $(VENV)/.dev ## check style, formatting and who imports whom
 	@$(BIN)/ruff check
@@ -53,6 +59,9 @@ type: $(VENV)/.dev ## check the types
 
 bench: $(VENV)/.core .venv-bench/.installed ## measure speed against other bandit libraries
 	@$(PY) benchmarks/bandits.py --peers $(BENCH_PY) $(ARGS)
+
+bench-serving: $(VENV)/.dev ## measure the live router beside a bare one and beside a design that logs in requests
+	@$(PY) benchmarks/serving.py $(ARGS)
 
 viz: $(VENV)/.dev ## show the pipelines in the browser, http://127.0.0.1:4141
 	@$(BIN)/kedro viz run --host 127.0.0.1 --port 4141 $(ARGS)

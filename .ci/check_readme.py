@@ -4,6 +4,7 @@ Every fenced block marked `bash` (one command a line) or `python` is an example.
 a block changes what is done with it:
 
     <!-- check: serve http://127.0.0.1:5000 -->  start the command, wait until it answers 200, stop it
+    <!-- check: while it serves -->              run this before the server of the block before it is stopped
     <!-- check: needs data/raw/some-set -->      run it when this path is there, otherwise say so and go on
     <!-- check: skip, it asks a question -->     do not run it, for the reason given
 """
@@ -27,17 +28,19 @@ BLOCK = re.compile(
     r"^(?:<!-- check: (?P<check>.+?) -->\n)?```(?P<language>bash|python)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+BESIDE = "while it serves"
 START_LIMIT = 180.0  # seconds until a server answers
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy stands before this machine
 
 
 class Example(NamedTuple):
-    """One fenced block: where it starts, its language, its text, and what its comment asks for."""
+    """One fenced block: where it starts, its language, its text, what is asked, what runs beside it."""
 
     line: int
     language: str
     text: str
     check: str
+    beside: list[Example]
 
 
 def examples(markdown: str) -> list[Example]:
@@ -48,6 +51,7 @@ def examples(markdown: str) -> list[Example]:
             language=match["language"],
             text=match["text"],
             check=match["check"] or "run",
+            beside=[],
         )
         for match in BLOCK.finditer(markdown)
     ]
@@ -75,8 +79,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def serve(command: list[str], url: str) -> None:
-    """Start a server, wait until it answers and stop it with everything that it started."""
+def serve(command: list[str], url: str, meanwhile: list[list[str]]) -> None:
+    """Start a server, wait until it answers, run the others and stop it with all that it started."""
     if answers(url):
         raise RuntimeError(f"{url} already answers: stop what runs there")
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as server:
@@ -89,6 +93,9 @@ def serve(command: list[str], url: str) -> None:
                     raise RuntimeError(f"{url} did not answer within {START_LIMIT:.0f} s")
                 time.sleep(0.5)
             print(f"    {url} answers", flush=True)
+            for each in meanwhile:
+                print(f"    meanwhile: {each[-1].strip().splitlines()[0]}", flush=True)
+                run(each)
         finally:
             stop(server)
 
@@ -105,8 +112,8 @@ def stop(server: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def check(example: Example, done: set[str]) -> None:
-    """Do with one example what its comment asks for."""
+def check(example: Example, done: set[str], meanwhile: list[list[str]]) -> None:
+    """Do with one example what its comment asks for; `meanwhile` is run beside the server that it starts."""
     request, _, argument = example.check.partition(" ")
     if request == "skip,":
         print(f"--- line {example.line}: skipped, {argument}", flush=True)
@@ -124,7 +131,7 @@ def check(example: Example, done: set[str]) -> None:
         print(f"--- line {example.line}: {text.splitlines()[0]}", flush=True)
         started = time.monotonic()
         if request == "serve":
-            serve(command, argument)
+            serve(command, argument, meanwhile)
         else:
             run(command)
         print(f"    {time.monotonic() - started:.0f} s", flush=True)
@@ -139,9 +146,18 @@ def main() -> int:
     if not found:
         print("README.md: no examples found", file=sys.stderr)
         return 1
+    beside: list[Example] = []
+    for example in reversed(found):  # what runs beside a server is told to that server's block
+        if example.check == BESIDE:
+            beside.insert(0, example)
+        else:
+            example.beside.extend(beside)
+            beside = []
     for example in found:
+        if example.check == BESIDE:
+            continue
         try:
-            check(example, done)
+            check(example, done, [command for each in example.beside for command in commands(each)])
         except (subprocess.CalledProcessError, RuntimeError) as error:
             print(f"README.md, line {example.line}: {error}", file=sys.stderr)
             return 1

@@ -38,7 +38,7 @@ TARGETS = (
     (UPDATE, IN_REQUEST, "50"),
     (CHOOSE, WITHOUT, "0.75"),
 )
-SPARE = 1.6  # decisions fetched for a run of /update, by what the run before it used
+SPARE = 2.0  # bodies written for a run, by how many the run before it used
 
 
 class Bench:
@@ -53,7 +53,7 @@ class Bench:
     def __init__(self, servers: Contestants, folder: Path, seconds: int) -> None:
         self._servers, self._folder, self._seconds = servers, folder, seconds
         self._prefixes = itertools.count(100)
-        self._updates_per_second = 20_000.0
+        self._bodies_a_second: dict[str, float] = defaultdict(lambda: 10_000.0)
         self.updates = self.runs_of_updates = 0
 
     def row(self, name: str) -> Throughput:
@@ -67,15 +67,17 @@ class Bench:
             return run_wrk(
                 servers.without_middleware, CHOOSE, self._seconds, "choose.lua", self._prefix(), key
             )
-        bodies = str(self._bodies(self._needed()))
-        if name == BARE_POST:
-            return run_wrk(servers.bare, "/", self._seconds, "bodies.lua", bodies, "/", key)
-        if name == IN_REQUEST:
-            return run_wrk(servers.in_request, UPDATE, self._seconds, "bodies.lua", bodies, UPDATE)
-        measured = run_wrk(servers.router, UPDATE, self._seconds, "bodies.lua", bodies, UPDATE, key)
-        self._updates_per_second = measured.rate
-        self.updates += measured.answers
-        self.runs_of_updates += 1
+        server, path = {
+            BARE_POST: (servers.bare, "/"),
+            UPDATE: (servers.router, UPDATE),
+            IN_REQUEST: (servers.in_request, UPDATE),
+        }[name]
+        needed = int(self._bodies_a_second[name] * self._seconds * SPARE) + 10 * CONNECTIONS
+        measured = run_wrk(server, path, self._seconds, "bodies.lua", str(self._bodies(needed)), path, key)
+        self._bodies_a_second[name] = measured.rate
+        if name == UPDATE:
+            self.updates += measured.answers
+            self.runs_of_updates += 1
         return measured
 
     def latencies(self, server: Server, path: str, rate: float, seconds: float) -> Sequence[float]:
@@ -112,9 +114,6 @@ class Bench:
 
     def _prefix(self) -> str:
         return str(next(self._prefixes))
-
-    def _needed(self) -> int:
-        return int(self._updates_per_second * self._seconds * SPARE) + 10 * CONNECTIONS
 
     def _get(self, path: str, user: int | None, prefix: str = "9") -> bytes:
         query = "" if user is None else f"?experiment=movielens&user_id={prefix}{user}"

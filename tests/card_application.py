@@ -16,7 +16,8 @@ from litestar.params import FromQuery, JSONBody
 
 from armlift.errors import StoreUnavailable
 from armlift.serving.api_docs import api_documentation
-from armlift.serving.routes.cards import TEMPLATES, Page, card_routes
+from armlift.serving.films import Page
+from armlift.serving.routes.cards import TEMPLATES, card_routes
 from armlift.serving.schemas import EventAnswer, Ingested, Item
 
 FILMS = (
@@ -114,7 +115,7 @@ def card_application(router: StandInRouter) -> Litestar:
     """The card application and the documentation of two operations."""
     return Litestar(
         [*card_routes(), choose, update],
-        state=State({"router": router}),
+        state=State({"films": router}),
         template_config=TEMPLATES,
         openapi_config=api_documentation("Router", "1.0.0"),
         exception_handlers={StoreUnavailable: _unavailable},

@@ -1,9 +1,7 @@
 """The servers that are compared: the router, with and without its middleware, and two to measure it by."""
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass
@@ -11,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from router.servers import Server
+
+from armlift.storage import create_key, open_database
+from armlift.storage.migrations import migrate
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -122,10 +123,8 @@ def update_body(user_id: str, answer: dict[str, Any], number: int) -> str:
 
 
 def _new_key(environment: dict[str, str]) -> str:
-    command = [str(BIN / "armlift"), "keys", "create", "benchmark", "--scope", "decide", "--scope", "reward"]
-    made = subprocess.run(
-        command, env=os.environ | environment, cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    if made.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{made.stdout}{made.stderr}")
-    return made.stdout.split()[-1]
+    with open_database(environment["DATABASE_URL"], exclusive=True) as database:
+        migrate(database)
+        return create_key(
+            database, environment["ARMLIFT_USER_SECRET"], "benchmark", ("decide", "reward"), who="benchmark"
+        )[1]

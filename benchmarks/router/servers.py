@@ -64,7 +64,7 @@ class Server:
             )
         while not self._answers():
             if self._process.poll() is not None or time.perf_counter() - started > 60:
-                raise SystemExit(f"{self._log.read_text()}\n{self.name} did not become ready.")
+                raise SystemExit(f"{self.name} did not become ready.\n{self.log_end()}")
             time.sleep(0.005)
         return time.perf_counter() - started
 
@@ -88,6 +88,10 @@ class Server:
     def resident_mib(self) -> float:
         """Resident memory of its processes, in MiB."""
         return sum(int(stat[21]) for stat in self._stats()) * _PAGE / 2**20
+
+    def log_end(self) -> str:
+        """The last of what it printed."""
+        return self._log.read_text(errors="replace")[-4000:]
 
     def _answers(self) -> bool:
         try:

@@ -51,10 +51,11 @@ def run_wrk(server: Server, path: str, seconds: int, script: str = "", *argument
         command += ["--script", str(Path(__file__).with_name(script))]
     command += [f"http://127.0.0.1:{server.port}{path}", "--", *arguments]
     before = server.cpu_seconds()
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    printed = ran.stdout
     cpu_seconds = server.cpu_seconds() - before
-    if "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(f"{server.name}: not all answers were good.\n{printed}")
+    if ran.returncode != 0 or "Non-2xx" in printed or "Socket errors" in printed:
+        raise SystemExit(f"{server.name}: not all answers were good.\n{printed}{server.log_end()}")
     answers = re.search(r"(\d+) requests in", printed)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", printed)
     if answers is None or rate is None:

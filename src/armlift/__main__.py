@@ -7,11 +7,15 @@ from typing import Any
 import click
 
 from armlift.commands.download import download
+from armlift.commands.experiments import experiments
+from armlift.commands.forget import forget
+from armlift.commands.keys import keys
 from armlift.commands.plan import plan
 from armlift.commands.promote import promote
 from armlift.commands.route import route
 from armlift.commands.serve import serve
 from armlift.commands.slates import slates
+from armlift.commands.store import store
 from armlift.errors import ArmliftError, BriefError
 
 
@@ -40,11 +44,15 @@ def main() -> None:
 
 
 main.add_command(download)
+main.add_command(experiments)
+main.add_command(forget)
+main.add_command(keys)
 main.add_command(plan)
 main.add_command(promote)
 main.add_command(route)
 main.add_command(serve)
 main.add_command(slates)
+main.add_command(store)
 
 if __name__ == "__main__":
     main(prog_name="armlift")

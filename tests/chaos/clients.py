@@ -15,8 +15,8 @@ VALUES = (0.0, 0.25, 0.5, 1.0)  # their sums and squares are exact, in any order
 DUPLICATES = 0.05
 CONFLICTS = 0.01
 HELD = 0.25  # decisions that are rewarded later, perhaps by another life of the router
-GIVEN_UP = 0.02  # retries that end without an answer
-RETRY_SECONDS = 0.02
+GIVEN_UP = 0.1  # rewards that are not sent again when there is no answer
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3  # seconds before a retry
 
 
 @dataclass
@@ -66,21 +66,23 @@ class Client:
         self._connections = [Connection(port, load.key) for port in load.ports]
         self._spares = [Connection(port, load.key) for port in load.ports]
         self._held: list[_Held] = []
-        self._users = 0
+        self._users = self._pauses = 0
 
     async def run(self) -> None:
         """Go on until stopped, then reward what was held."""
-        while not self._load.stopping.is_set():
-            chosen = await self._choose()
-            if chosen is None:
-                continue
-            self._held.append(chosen)
-            if self._rng.random() >= HELD or len(self._held) > 20:
-                await self._reward(self._held.pop(self._rng.randrange(len(self._held))))
-        for held in self._held:
-            await self._reward(held)
-        for connection in (*self._connections, *self._spares):
-            connection.close()
+        try:
+            while not self._load.stopping.is_set():
+                chosen = await self._choose()
+                if chosen is None:
+                    continue
+                self._held.append(chosen)
+                if self._rng.random() >= HELD or len(self._held) > 20:
+                    await self._reward(self._held.pop(self._rng.randrange(len(self._held))))
+            for held in self._held:
+                await self._reward(held)
+        finally:
+            for connection in (*self._connections, *self._spares):
+                connection.close()
 
     async def _choose(self) -> _Held | None:
         # Mostly new users, since a busy one would be taken for a bot.
@@ -91,12 +93,9 @@ class Client:
         try:
             answer = await connection.get(path)
         except BrokenConnectionError:
-            self._load.retries += 1
-            await asyncio.sleep(RETRY_SECONDS)
+            await self._pause()
             return None
-        if answer.status == 503:
-            await asyncio.sleep(RETRY_SECONDS)
-            return None
+        self._pauses = 0
         token = answer.body.get("decision_id")
         if answer.status != 200 or token is None:
             self._load.ledger.faults.append(f"/choose answered {answer}")
@@ -122,6 +121,7 @@ class Client:
 
     async def _insist(self, held: _Held, value: float, connections: Sequence[Connection]) -> None:
         """Send a reward until it is acknowledged, or now and then give up."""
+        gives_up = self._rng.random() < GIVEN_UP
         while True:
             self._load.ledger.send(held.decision_id, value)
             try:
@@ -130,14 +130,21 @@ class Client:
                 answer = None
             if answer is not None and answer.status == 200:
                 self._load.ledger.acknowledge(held.decision_id, value, duplicate=answer.body["duplicate"])
+                self._pauses = 0
                 return
             if answer is not None and answer.status != 503:
                 self._load.ledger.faults.append(f"{held.decision_id}: /update answered {answer}")
                 return
-            if self._rng.random() < GIVEN_UP:
+            if gives_up:
                 return
-            self._load.retries += 1
-            await asyncio.sleep(RETRY_SECONDS)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait before a retry, longer each time, so that a router can start beside its clients."""
+        self._load.retries += 1
+        self._pauses += 1
+        longest = min(FIRST_PAUSE * 2.0**self._pauses, LONGEST_PAUSE)
+        await asyncio.sleep(self._rng.uniform(FIRST_PAUSE, longest))
 
     async def _contradict(self, held: _Held, value: float) -> None:
         """Send another value for an acknowledged reward: it must be refused."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,8 @@ from pathlib import Path
 from chaos.routers import RouterProcess
 
 from armlift.experiments.signing import DecisionSigner, Secrets
+from armlift.storage import create_key, open_database
+from armlift.storage.migrations import migrate
 
 PROJECT = Path(__file__).parents[2]
 ARMLIFT = Path(sys.executable).with_name("armlift")
@@ -51,22 +51,16 @@ def install(folder: Path, store_url: str, ports: Sequence[int]) -> Installation:
         "ARMLIFT_API_KEYS": "on",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
     }
-    made = subprocess.run(
-        [ARMLIFT, "keys", "create", "chaos", "--scope", "decide", "--scope", "reward"],
-        env=os.environ | environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+    with open_database(store_url, exclusive=True) as database:
+        migrate(database)
+        _, key = create_key(database, SECRETS.users, "chaos", ("decide", "reward"), who="test")
     routers = [
         RouterProcess(
             [str(ARMLIFT), "serve", "--port", str(port)], port, environment, folder / f"router-{port}.log"
         )
         for port in ports
     ]
-    return Installation(routers, made.stdout.split()[-1])
+    return Installation(routers, key)
 
 
 def decision_id_of(token: str) -> str:

@@ -48,10 +48,10 @@ class Shop:
 async def fill_and_free(folder: Path, store: SQLiteStore, port: int) -> None:
     installation = install(folder, store.url, [port])
     (router,) = installation.routers
+    shop = Shop(port, installation.key)
     router.start()
     try:
         await router.ready()
-        shop = Shop(port, installation.key)
         before = await shop.choose()
         assert before[1]["recorded"] is True
         assert (await shop.reward(*before)).body == {"ok": True, "duplicate": False}
@@ -81,6 +81,7 @@ async def fill_and_free(folder: Path, store: SQLiteStore, port: int) -> None:
         assert contradictions(shop.chosen, rewards, rewards, store.read(0)) == []
         assert shop.chosen.keys() == store.read(0).decisions.keys(), "decisions waited for the disk"
     finally:
+        shop.connection.close()
         router.kill()
 
 

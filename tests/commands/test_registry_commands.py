@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +17,13 @@ def project(registry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/processed").mkdir(parents=True)
     (tmp_path / "data/processed/data_snapshot.json").write_text('{"hash": "data1"}')
+    items = pd.DataFrame({"item_id": range(100), "title": "Film", "year": 1999, "genres": "Drama"})
+    items.to_parquet(tmp_path / "data/processed/items.parquet")
+    pd.DataFrame({"item_id": [5, 5, 7]}).to_parquet(tmp_path / "data/processed/ratings.parquet")
     return tmp_path
+
+
+NAMES = {"logistic_regression", "lightgbm", "svd"}
 
 
 def run(*arguments, code=0):
@@ -79,6 +86,11 @@ def test_promote_refuses_in_one_line(project):
     assert len(output.splitlines()) == 1
 
 
+def test_slates_without_items_name_the_remedy(project):
+    (project / "data/processed/items.parquet").unlink()
+    assert "kedro run --pipelines=data" in run("slates", "rebuild", code=1)
+
+
 def test_promote_says_what_is_missing(project):
     assert "Name a MODEL and an alias" in run("promote", "svd", code=2)
     (project / "data/processed/data_snapshot.json").write_text("{}")
@@ -86,9 +98,12 @@ def test_promote_says_what_is_missing(project):
 
 
 def test_slates_are_rebuilt_from_the_aliases_and_noticed(project, evaluate):
-    assert "Version 1 in data/live/slates: 16 slates." in run("slates", "rebuild", "--length", 3)
+    assert "Version 1 in data/live/slates: 28 slates." in run("slates", "rebuild", "--length", 3)
     snapshots = SlateSnapshots(project / "data/live/slates")
     before = snapshots.current()
+    assert set(before.manifest.arms) == {"PolicyA", "PolicyB", "champion", "challenger"} | NAMES
+    assert before.slate("lightgbm", 1) == before.slate("PolicyB", 1)
+    assert before.items.item_ids[:2] == [5, 7]
     assert before.slate("champion", 1) == before.slate("PolicyA", 1)
     run("promote", "lightgbm", "--to", "champion", "--force", "--why", "try")
     run("slates", "rebuild", "--length", 3)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,22 +60,21 @@ def rows_of(benchmark: ModuleType, monkeypatch: Any, capsys: Any, *arguments: st
 
 
 def test_rows_of_ml_100k(benchmark: ModuleType, ml_100k: Path, monkeypatch: Any, capsys: Any) -> None:
-    arguments = ["--ml-100k", str(ml_100k), "--seeds", "2", "--only", "clicks", "popularity", "weighted"]
+    arguments = ["--path", str(ml_100k), "--seeds", "2", "--only", "lightgbm", "popularity", "weighted"]
     monkeypatch.setattr(
         benchmark,
         "HYBRIDS",
         {"weighted": benchmark.Model("weighted", {"parts": {"popularity": {}, "svd": {}}})},
     )
     rows, progress = rows_of(benchmark, monkeypatch, capsys, *arguments)
-    assert "ml-latest-small skipped: no --ml-latest-small" in progress
-    assert "fitted logistic_regression, seed 1" in progress
+    assert "fitted lightgbm, seed 1" in progress
     table = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert [row[:3] for row in table] == [
         ["ml-100k, leave latest out", "popularity", "NDCG@10"],
-        ["ml-100k, random split", "logistic", "AUC"],
-        ["ml-100k, temporal split", "logistic", "AUC"],
         ["ml-100k, random split", "LightGBM", "AUC"],
+        ["ml-100k, random split", "LightGBM", "calibration error"],
         ["ml-100k, temporal split", "LightGBM", "AUC"],
+        ["ml-100k, temporal split", "LightGBM", "calibration error"],
         ["ml-100k, temporal split", "popularity", "NDCG@10"],
         ["ml-100k, temporal split", "weighted", "NDCG@10"],
         ["ml-100k, temporal split", "weighted - popularity", "difference"],
@@ -82,17 +82,29 @@ def test_rows_of_ml_100k(benchmark: ModuleType, ml_100k: Path, monkeypatch: Any,
         ["ml-100k, 5 windows", "weighted", "NDCG@10"],
         ["ml-100k, 5 windows", "weighted - popularity", "difference"],
     ]
-    popularity, logistic, compared = table[0], table[1], table[7]
+    popularity, lightgbm, compared = table[0], table[1], table[7]
     assert popularity[4:] == ["", "1", "", "", "0.045"]
-    assert logistic[5:7] == ["2", ">= 0.77"]
-    assert logistic[7] == ("met" if float(logistic[3]) >= 0.77 else "**missed**")
+    assert lightgbm[5:7] == ["2", ">= 0.77"]
+    assert lightgbm[7] == ("met" if float(lightgbm[3]) >= 0.77 else "**missed**")
     assert compared[7] in ("better", "worse", "not decided")
 
 
-def test_without_a_path_nothing_is_measured(benchmark: ModuleType, monkeypatch: Any, capsys: Any) -> None:
-    rows, progress = rows_of(benchmark, monkeypatch, capsys)
-    assert rows == []
-    assert progress.count("skipped") == 2
+def test_a_set_is_told_by_its_files(benchmark: ModuleType, ml_100k: Path, tmp_path: Path) -> None:
+    assert benchmark.source_of(ml_100k) == benchmark.source_of(ml_100k.parent) == "ml-100k"
+    archive = tmp_path / "download.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("ml-latest-small/ratings.csv", "")
+    assert benchmark.source_of(archive) == "ml-latest-small"
+    with pytest.raises(SystemExit, match=r"holds none of u\.data, ratings\.csv"):
+        benchmark.source_of(tmp_path)
+
+
+def test_the_stand_in_keeps_what_is_rated_often(benchmark: ModuleType) -> None:
+    sample = generate_sample(seed=2, n_users=80, n_items=200, n_ratings=4000)
+    cut = benchmark.stand_in(sample)
+    assert 0 < len(cut.ratings) < len(sample.ratings)
+    assert cut.ratings.groupby("user_id").size().min() >= 20
+    assert set(cut.items["item_id"]) == set(cut.ratings["item_id"])
 
 
 def test_errors_are_held_against_upper_bounds_and_gains_against_lower_ones(benchmark: ModuleType) -> None:

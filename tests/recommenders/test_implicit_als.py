@@ -11,7 +11,7 @@ from armlift.recommenders.implicit_als import ImplicitALS
 
 def item_weights(X: np.ndarray, exponent: float) -> np.ndarray:
     count = X.sum(axis=0)
-    return count**exponent / (count[count > 0] ** exponent).mean()
+    return count**exponent / np.average(count**exponent, weights=count)
 
 
 def loss(recommender: ImplicitALS, X: np.ndarray) -> float:
@@ -19,7 +19,8 @@ def loss(recommender: ImplicitALS, X: np.ndarray) -> float:
     U, V = recommender.user_factors_, recommender.item_factors_
     weights = item_weights(X, recommender.popularity_exponent) + recommender.confidence * X
     squares = (weights * (X - U @ V.T) ** 2).sum()
-    return float(squares + recommender.regularization * ((U**2).sum() + (V**2).sum()))
+    ridge = recommender.regularization * np.sqrt(X.sum())
+    return float(squares + ridge * ((U**2).sum() + (V**2).sum()))
 
 
 def table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
@@ -31,7 +32,7 @@ def table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("exponent", [0.0, 0.7])
 def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float) -> None:
     recommender = ImplicitALS(
-        n_factors=4, n_epochs=2, confidence=3, regularization=0.5, popularity_exponent=exponent
+        n_factors=4, n_epochs=2, confidence=3, regularization=0.01, popularity_exponent=exponent
     )
     recommender.fit(invented.history, invented.items, seed=0)
     X = table(invented.history, recommender.item_ids_)
@@ -39,14 +40,15 @@ def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: flo
     for item in (0, 17, 299):
         # A weighted ridge regression of the item's column on the users' factors, written out.
         weights = np.diag(of_item[item] + 3.0 * X[:, item])
-        solution = np.linalg.solve(U.T @ weights @ U + 0.5 * np.eye(4), U.T @ weights @ X[:, item])
+        ridge = 0.01 * np.sqrt(X.sum()) * np.eye(4)
+        solution = np.linalg.solve(U.T @ weights @ U + ridge, U.T @ weights @ X[:, item])
         np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
 
 
 def test_every_alternation_lowers_the_loss(invented: Any) -> None:
     losses = []
     for n_epochs in (1, 2, 3, 8):
-        recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs, regularization=1)
+        recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs)
         recommender.fit(invented.history, invented.items, seed=0)
         losses.append(loss(recommender, table(invented.history, recommender.item_ids_)))
     assert losses == sorted(losses, reverse=True)
@@ -69,7 +71,7 @@ def test_two_tastes_are_told_apart() -> None:
         if (user - item) % 2 == 0 and item != user % 10
     ]
     ratings = pd.DataFrame(pairs, columns=["user_id", "item_id"]).assign(rating=3.0)
-    recommender = ImplicitALS(n_factors=2, regularization=0.1).fit(ratings, ratings[["item_id"]], seed=0)
+    recommender = ImplicitALS(n_factors=2, regularization=0.01).fit(ratings, ratings[["item_id"]], seed=0)
     slates = recommender.recommend(range(20), 1, ratings)
     assert (slates["item_id"] == slates["user_id"] % 10).all()
 
@@ -94,3 +96,26 @@ def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any)
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
         ImplicitALS(**params)
+
+
+def test_more_of_the_same_users_change_no_slate(invented: Any) -> None:
+    """The penalty grows with the data: what is right for a few users does for many like them."""
+    copies = [invented.history.assign(user_id=invented.history["user_id"] + 1000 * copy) for copy in range(3)]
+    once, thrice = (
+        ImplicitALS(n_factors=8, n_epochs=40).fit(history, invented.items, seed=0)
+        for history in (copies[0], pd.concat(copies))
+    )
+    user = once.user_ids_[:1]
+    assert once.score(user).std() > 0.01
+    assert np.corrcoef(once.score(user), thrice.score(user))[0, 1] > 0.9
+
+
+def test_popular_items_weigh_more(invented: Any) -> None:
+    slates = [
+        ImplicitALS(n_factors=8, popularity_exponent=exponent)
+        .fit(invented.history, invented.items, seed=0)
+        .recommend(invented.history["user_id"].unique(), 10, invented.history)["item_id"]
+        for exponent in (0.0, 1.0)
+    ]
+    count = invented.history["item_id"].value_counts()
+    assert count.reindex(slates[1]).mean() < count.reindex(slates[0]).mean()

@@ -108,7 +108,7 @@ def test_a_backup_under_writes_holds_one_moment(log, open_store, tmp_path):
     thread = threading.Thread(target=writing)
     thread.start()
     try:
-        files = [tmp_path / f"{number}.backup" for number in range(4)]
+        files = [tmp_path / f"{number}.backup" for number in range(2)]
         sizes = [backup(log, file).rows["decisions"] for file in files]
     finally:
         stop.set()
@@ -137,7 +137,7 @@ def test_what_is_no_backup_is_refused_and_the_store_left_alone(log, tmp_path, da
     else:
         file.unlink()
     before = content(log)
-    with pytest.raises((DataFileError, LiveError), match=r"backup"):
+    with pytest.raises(DataFileError, match="backup"):
         restore(file, log, force=True)
     assert content(log) == before
 
@@ -157,7 +157,7 @@ def test_a_failed_backup_leaves_the_one_before_and_no_litter(log, tmp_path, monk
     backup(log, file)
     before = file.read_bytes()
 
-    def full(*_):
+    def full(*_, **__):
         raise LiveError("the disk is full")
 
     monkeypatch.setattr("armlift.storage.backup._copy_sqlite", full)
@@ -209,11 +209,11 @@ def test_a_damaged_sqlite_store_can_be_replaced(sqlite_url, tmp_path):
 
 def test_missing_tools_of_postgresql_are_named(postgresql_url, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with (
-        open_database(postgresql_url, exclusive=False) as database,
-        pytest.raises(LiveError, match=r"pg_dump is not on the PATH.*postgresql-client"),
-    ):
-        backup(database, tmp_path / "backup")
+    with open_database(postgresql_url, exclusive=False) as database:
+        with database.begin() as connection:
+            metadata.create_all(connection)
+        with pytest.raises(LiveError, match=r"pg_dump is not on the PATH.*postgresql-client"):
+            backup(database, tmp_path / "backup")
 
 
 def test_the_password_is_not_on_the_command_line(postgresql_url, tmp_path, monkeypatch):

@@ -130,16 +130,18 @@ def test_of_two_processes_at_once_one_wins(running, open_store):
     assert len(running.audit("films")) == 2 + 10 * 2
 
 
-def test_changes_and_rewards_at_once_lose_nothing(running, open_store):
+def test_changes_and_rewards_at_once_lose_nothing(running, database):
     """Both take locks on experiments and strategies: neither may wait for the other in a circle."""
-    other, failures, written = open_store(), [], 120
+    failures, written = [], 120
 
     def rewards():
         try:
             for number in range(written):
                 strategy = ("split", "bandit")[number % 2]
                 write(
-                    other, reward(decision(2 * number, strategy=strategy)), reward(decision(2 * number + 1))
+                    database,
+                    reward(decision(2 * number, strategy=strategy)),
+                    reward(decision(2 * number + 1)),
                 )
         except Exception as error:
             failures.append(error)

@@ -1,12 +1,15 @@
 """The ledger: everything once, and counted in the same transaction."""
 
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
+from storage.live_rows import NOW, decision, event, reward, rows_of, running_experiment, sums
 
-from armlift.experiments.log_rows import Decision, Event, Reward
+from armlift.experiments.log_rows import Decision, Event
 from armlift.storage import ledger
 from armlift.storage.database import Database
 from armlift.storage.ledger import AssignmentRow, Entry, Outcome
@@ -16,44 +19,10 @@ from armlift.storage.schema import (
     day_counters,
     decisions,
     events,
-    experiments,
     strategies,
     users,
 )
 from armlift.storage.settlement import DEFAULT_CHANNEL, settle
-
-NOW = time.time_ns() // 1000
-
-
-def decision(number: int, **fields: object) -> Decision:
-    given = Decision(
-        f"{number:026d}", NOW, "movies", "bandit", f"arm_{number % 2}", 0.25, 3, f"user_{number}", "s"
-    )
-    return given._replace(**fields)  # type: ignore[arg-type]
-
-
-def event(of: Decision, event_type: str, event_id: str, **fields: object) -> Event:
-    row = Event(
-        event_id,
-        of.decision_id,
-        of.ts,
-        of.ts + 5,
-        of.experiment_id,
-        of.strategy_id,
-        of.arm_id,
-        of.propensity,
-        of.allocation_version,
-        of.user_key,
-        of.session_id,
-        "item",
-        0,
-        event_type,
-    )
-    return row._replace(**fields)  # type: ignore[arg-type]
-
-
-def reward(of: Decision, value: float, *, counted: bool = True, **fields: object) -> Reward:
-    return Reward(of, event(of, "reward", f"{of.decision_id}-r", reward=value, **fields), counted)
 
 
 def commit(database: Database, *entries: Entry, recorded: Sequence[Decision] = ()) -> list[Outcome]:
@@ -65,37 +34,15 @@ def statuses(outcomes: Sequence[Outcome]) -> list[str]:
     return [outcome.status for outcome in outcomes]
 
 
-def sums(database: Database, arm: str = "arm_1") -> dict[str, float]:
-    """Counters of an arm that are not zero."""
-    with database.read() as connection:
-        row = connection.execute(select(counters).where(counters.c.arm_id == arm)).mappings().one_or_none()
-    return {name: value for name, value in (row or {}).items() if not isinstance(value, str) and value}
-
-
 def version(database: Database) -> int:
     with database.read() as connection:
         return connection.execute(select(strategies.c.version)).scalar_one()
 
 
-def rows_of(database: Database, table: object) -> int:
-    with database.read() as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()  # type: ignore[arg-type]
-
-
 @pytest.fixture
 def store(database: Database) -> Database:
     """A store with one running experiment of one strategy."""
-    with database.begin() as connection:
-        connection.execute(
-            insert(experiments).values(
-                experiment_id="movies", brief="{}", brief_hash="", state="running", created_ts=NOW
-            )
-        )
-        connection.execute(
-            insert(strategies).values(
-                experiment_id="movies", strategy_id="bandit", position=0, allocation="thompson", share=1.0
-            )
-        )
+    running_experiment(database)
     return database
 
 
@@ -287,3 +234,61 @@ def test_two_connections_agree_on_what_was_first(store: Database, open_store: Ca
     other = open_store()
     assert statuses(commit(store, reward(decision(1), 1.0))) == ["accepted"]
     assert commit(other, reward(decision(1), 0.0)) == [Outcome("conflict", 1.0)]
+
+
+_HAMMER = """
+import sys
+sys.path.insert(0, {tests!r})
+from random import Random
+from storage.live_rows import decision, reward
+from armlift.storage.database import open_database
+from armlift.storage.ledger import commit
+from armlift.storage.settlement import settle
+from storage.live_rows import NOW
+rng = Random({seed})
+numbers = list(range(3000))
+rng.shuffle(numbers)
+accepted = 0
+with open_database({url!r}, exclusive=False) as database:
+    print("ready", flush=True)
+    input()
+    while numbers:
+        batch, numbers = numbers[:30], numbers[30:]
+        rewards = [reward(decision(number, ts=NOW - 60_000_000), 0.5) for number in batch]
+        with database.begin() as connection:
+            outcomes = commit(connection, rewards[:20], [each.decision for each in rewards[20:]])
+        assert all(each.previous in (None, 0.5) for each in outcomes)
+        accepted += sum(each.status == "accepted" for each in outcomes)
+        if rng.random() < 0.2:
+            accepted += settle(database, "movies", NOW, 0.5)
+print(accepted)
+"""
+
+
+def test_processes_that_hammer_the_same_decisions_stay_exact(
+    store: Database, database_url: str, open_store: Callable[[], Database]
+):
+    folder = str(Path(__file__).parents[1])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _HAMMER.format(tests=folder, seed=seed, url=database_url)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    answers = [process.communicate("\n", timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    accepted = sum(map(int, answers)) + settle(store, "movies", NOW, 0.5)
+    assert accepted == rows_of(store, events) == rows_of(store, decisions) == 3000
+    for arm in ("arm_0", "arm_1"):
+        assert sums(store, arm) == {
+            "decisions": 1500,
+            "rewards": 1500,
+            "reward_total": 750.0,
+            "reward_squares": 375.0,
+        }

@@ -173,11 +173,11 @@ for number in itertools.count(1):
 def check_killed_writers(folder, kills, seed):
     """Kill writers at random moments; meanwhile and afterwards every version read is whole."""
     snapshots, moments, seen = SlateSnapshots(folder), random.Random(seed), set()
-    for _ in range(kills):
+    for number in range(kills):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE)
         writer.stdout.readline()  # the first version is there
         deadline = time.monotonic() + moments.uniform(0.0, 0.15)
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or len(seen) < 2 * (number + 1):  # the writer may be slow
             current = snapshots.current()
             seen.add(current.manifest.version)
             everything = [current.slate("champion", user) for user in (-1, 5, 1999, 5000)]

@@ -48,7 +48,7 @@ def history():
         {
             "user_id": user_ids,
             "item_id": [*range(1, 11), 11, 12, 11, 20],
-            "rating": 4.0,
+            "rating": [4.0, 2.0] * (len(user_ids) // 2),
             "timestamp": pd.date_range("2020-01-01", periods=len(user_ids), tz="UTC", unit="us"),
         }
     )
@@ -56,12 +56,12 @@ def history():
 
 @pytest.fixture(scope="session")
 def arms(history):
-    """Fitted recommenders under the names that become PolicyA and PolicyB, and one more."""
+    """The recommenders that become PolicyA and PolicyB, and one more."""
     items = pd.DataFrame(
         {"item_id": range(1, 21), "title": "", "year": pd.array([2000] * 20, "Int64"), "genres": ""}
     )
-    kinds = {"logistic_regression": "popularity", "lightgbm": "random", "svd": "popularity"}
-    return {arm: create_recommender(kind).fit(history, items, seed=0) for arm, kind in kinds.items()}
+    names = ("logistic_regression", "lightgbm", "svd")
+    return {name: create_recommender(name).fit(history, items, seed=0) for name in names}
 
 
 @pytest.fixture(scope="session")
@@ -95,11 +95,11 @@ def registry(tmp_path, registered_template, monkeypatch):
 def evaluate(registry):
     """Log the evaluation of a recommender, as the pipeline `evaluate` does."""
 
-    def log(recommender, value, data_hash="data1", metric="ndcg@10"):
+    def log(recommender, value, data_hash="data1", metric="ndcg@10", **parameters):
         experiment = registry.get_experiment_by_name(EXPERIMENT).experiment_id
         parent = registry.create_run(experiment).info.run_id
         columns = ["model", "split", "fold", "metric", "value"]
         rows = pd.DataFrame([(recommender, "temporal", 1, metric, value)], columns=columns)
-        log_evaluation_runs(parent, data_hash, rows, {})
+        log_evaluation_runs(parent, data_hash, rows, {recommender: parameters})
 
     return log

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from armlift.errors import TrackingError
+from armlift.recommenders import create_recommender
 from armlift.tracking import log_evaluation_runs, log_evaluation_verdict
 
 METRICS = pd.DataFrame(
@@ -34,7 +35,13 @@ def test_promotion_finds_a_finished_child_run_by_model_and_data(store, run_id, c
     query = "tags.`armlift.model` = 'ease' and tags.`armlift.data_hash` = 'abc123'"
     (found,) = store.search_runs([experiment], query)
     assert found.info.run_id == children["ease"].info.run_id
-    assert children["svd"].data.params == {"n_factors": "50"}
+
+
+def test_all_hyper_parameters_are_logged_those_by_default_too(children):
+    for name, given in (("svd", {"n_factors": 50}), ("ease", {})):
+        params = create_recommender(name, **given).params
+        assert children[name].data.params == {key: str(value) for key, value in params.items()}
+    assert children["svd"].data.params["n_factors"] == "50"
 
 
 def test_metrics_are_means_over_folds_and_each_fold_a_step(store, children):

@@ -13,7 +13,7 @@ import pytest
 from armlift.errors import TrackingError
 from armlift.experiments.live_window import LiveDesign, LiveRun, LiveSums, LiveWindow
 from armlift.tracking import live_runs
-from armlift.tracking.live_runs import RUN_TAG, export_live, window_metrics
+from armlift.tracking.live_runs import PROGRESS_METRIC, RUN_TAG, export_live, window_metrics
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -163,11 +163,26 @@ def test_what_is_logged_again_is_there_once(store, source, export):
     export()
     before = all_points(store)
     source.kept = waiting  # as if the process had died before the windows were forgotten
-    export()
+    report = export()
     after = all_points(store)
+    assert report.metrics == len(after) * 4 // 5  # MLflow is spared what it must have
     assert len(after) == len(set(after)) == len(before) * 5 // 2
     assert set(before) < set(after)
     assert len(runs(store)) == 1
+
+
+def test_a_window_that_is_there_in_part_is_completed(store, source, export, monkeypatch):
+    source.add(svd=LiveSums(1), top=LiveSums(2))
+    source.add(ts=NOON + SECOND, svd=LiveSums(3), top=LiveSums(4))
+    waiting = list(source.kept)
+    monkeypatch.setattr(live_runs, "_POINTS_AT_ONCE", 40)  # of 55
+    assert (export(deadline=0.0).waiting, source.kept) == (2, waiting)
+    assert len(all_points(store)) == 40
+    export()
+    assert len(all_points(store)) == len(set(all_points(store)))
+    assert points(store, source.ids[RUN], "decisions/top")[1:] == [(43_201, NOON // 1000 + 1000, 4.0)]
+    metrics = store.get_run(source.ids[RUN]).data.metrics
+    assert metrics[PROGRESS_METRIC] == NOON / 1000 + 1000
 
 
 def test_runs_of_strategies_days_and_session_batches(store, source, export):

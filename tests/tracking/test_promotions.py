@@ -76,6 +76,35 @@ def test_without_an_evaluation_on_the_current_data_it_is_refused(registry, evalu
             promote("svd", alias, data_hash="data1")
 
 
+def test_an_evaluation_with_other_hyper_parameters_does_not_count(registry, evaluate):
+    evaluate("logistic_regression", 0.05)
+    evaluate("svd", 0.06, n_factors=20, regularization=0.2)
+    with pytest.raises(ParameterError, match="evaluated with its own hyper-parameters") as raised:
+        promote("svd", "champion", data_hash="data1")
+    assert "has n_factors 20 (the model: 100), regularization 0.2 (the model: 0.1)" in str(raised.value)
+    assert "kedro run --pipelines=evaluate" in str(raised.value)
+    with pytest.raises(ParameterError, match=r"n_factors 20 .the model: 100."):
+        promote("svd", "PolicyA", data_hash="data1")
+    move = promote("svd", "challenger", data_hash="data1", force=True, why="known to be as good")
+    assert "n_factors 20 (the model: 100)" in move.overruled
+
+
+def test_an_older_evaluation_with_its_own_hyper_parameters_counts(registry, evaluate):
+    evaluate("logistic_regression", 0.05)
+    evaluate("svd", 0.06)
+    evaluate("svd", 0.01, n_factors=20)
+    assert promote("svd", "champion", data_hash="data1").evidence.value == 0.06
+
+
+def test_the_champion_is_held_against_with_its_own_hyper_parameters(registry, evaluate):
+    evaluate("svd", 0.06)
+    evaluate("logistic_regression", 0.05, l2=7.0)
+    with pytest.raises(
+        ParameterError, match=r"model = 'logistic_regression .version 1.'.*l2 7.0 .the model: 1.0"
+    ):
+        promote("svd", "champion", data_hash="data1")
+
+
 def test_a_champion_without_an_evaluation_cannot_be_compared(registry, evaluate):
     evaluate("svd", 0.06)
     with pytest.raises(ParameterError, match=r"model = 'logistic_regression .version 1.'"):

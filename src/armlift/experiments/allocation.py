@@ -66,7 +66,6 @@ class LiveStrategy:
         version: Version of the allocation.
         probabilities: Of each arm, in order; they sum to 1.
         adaptive: Whether the allocation changes with the rewards.
-        bernoulli: Whether rewards must lie in [0, 1].
         sums: What it has learned, by arm.
     """
 
@@ -74,7 +73,6 @@ class LiveStrategy:
     version: int
     probabilities: tuple[float, ...]
     adaptive: bool
-    bernoulli: bool
     sums: tuple[Sums, ...]
     _assignments: tuple[Assignment, ...]
     _edges: tuple[float, ...]
@@ -221,7 +219,6 @@ def _live_strategy(brief: Brief, strategy: Strategy, version: int, sums: Sequenc
         version=version,
         probabilities=probabilities,
         adaptive=policy is not None,
-        bernoulli=policy is not None and strategy.allocation != "thompson_gaussian",
         sums=tuple(sums),
         _assignments=tuple(
             Assignment(strategy.id, arm, probability, version)

@@ -45,7 +45,7 @@ class Brief(Part):
     | the first of these | gives it |
     |---|---|
     | a reward is reported within the window | what was reported |
-    | the event `reward_event` arrives within the window | 1 |
+    | the event `reward_event` arrives within the window | `event_reward`: 1, or its revenue |
     | the window ends | `default_reward`; nothing if that is null |
 
     Whatever comes later is kept and not counted.
@@ -145,6 +145,15 @@ class Brief(Part):
     def any_reward(self) -> bool:
         """Whether rewards may be any number; otherwise they lie between 0 and 1, as a strategy needs."""
         return all(strategy.allocation in ANY_REWARD for strategy in self.strategies)
+
+    def event_reward(self, revenue: float | None) -> float:
+        """The reward that an event of type `reward_event` brings.
+
+        Args:
+            revenue: The event's, if it has any: the reward where revenue is what the experiment is about.
+        """
+        counts = self.any_reward and self.primary_metric.id == "revenue_per_user"
+        return revenue if counts and revenue is not None else 1.0
 
     def weights(self, strategy: Strategy) -> tuple[float, ...]:
         """Shares of the variants, in order, with which a strategy begins; equal for bandits."""

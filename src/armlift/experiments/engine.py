@@ -77,13 +77,13 @@ class Engine:
     Args:
         signer: Makes and verifies decision ids.
         memory: Assignments of sticky bandits.
-        rng: Draws from the bandits' allocations.
+        rng: Draws from the bandits' allocations, and makes ids.
     """
 
     def __init__(self, signer: Signer, memory: StickyMemory, rng: random.Random) -> None:
         self._signer = signer
         self.memory = memory
-        self._draw = rng.random
+        self._rng = rng
         self._experiments: dict[str, LiveExperiment] = {}
         self._default = ""
 
@@ -129,7 +129,7 @@ class Engine:
             if found is not None:
                 return Proposal(found, False)
         strategy = experiment.strategy_of(visitor.user_id)
-        assignment = strategy.assign(visitor.user_id, self._draw())
+        assignment = strategy.assign(visitor.user_id, self._rng.random())
         return Proposal(assignment, experiment.remembers and strategy.adaptive)
 
     def decide(
@@ -150,7 +150,7 @@ class Engine:
             ParameterError: The context is too long for an id that carries it.
         """
         decision = Decision(
-            new_id(now),
+            new_id(now, self._rng),
             now,
             experiment.id,
             *assignment,
@@ -195,9 +195,9 @@ class Engine:
             ParameterError: The reward is not what the strategy can learn from.
         """
         experiment = self.experiment(decision.experiment_id)
-        check_reward(value, bernoulli=is_bernoulli(experiment))
+        check_reward(value, any_number=experiment.brief.any_reward)
         late = self.is_late(decision, event.ts_server)
-        reasons = ",".join(filter(None, (decision.flag_reasons, event.flag_reasons, LATE if late else "")))
+        reasons = _joined(decision.flag_reasons, event.flag_reasons, LATE if late else "")
         row = event._replace(
             event_id=f"{decision.decision_id}-{'l' if late else 'r'}",
             decision_id=decision.decision_id,
@@ -231,22 +231,22 @@ class Engine:
             raise ExpiredDecision((now - decision.ts) / 1e6, window / 1e6)
 
 
-def is_bernoulli(experiment: LiveExperiment) -> bool:
-    """Whether any of the strategies needs rewards in [0, 1]; those of all must then be, to be comparable."""
-    return any(strategy.bernoulli for strategy in experiment.strategies)
-
-
-def check_reward(value: float, *, bernoulli: bool) -> None:
+def check_reward(value: float, *, any_number: bool) -> None:
     """Refuse what cannot be learned from.
 
     Args:
         value: The reward.
-        bernoulli: Whether it must lie in [0, 1].
+        any_number: Whether it may lie outside [0, 1].
 
     Raises:
         ParameterError: It does not, or is not a finite number.
     """
-    if bernoulli and not 0.0 <= value <= 1.0:
+    if not any_number and not 0.0 <= value <= 1.0:
         raise ParameterError("reward", value, "0 <= reward <= 1", "Scale it, or use thompson_gaussian.")
     if not abs(value) <= 1e12:
         raise ParameterError("reward", value, "a finite number, at most 1e12 in size", "Send a number.")
+
+
+def _joined(*reasons: str) -> str:
+    """Comma-separated reasons as one list, each reason once."""
+    return ",".join(dict.fromkeys(reason for some in reasons if some for reason in some.split(",")))

@@ -23,13 +23,13 @@ class NeuMF(NeuralRecommender):
     The logit is item bias + weighted product of the GMF factors + output of a tower on the MLP factors.
     GMF and MLP have factors of their own and are trained together, by binary cross-entropy with sampled
     negatives. Beyond the paper: an item bias, which carries the popularity, Adam from the start instead of
-    pre-training, and decay of the factors.
+    pre-training, and decay of the factors. The sizes were chosen on cuts of ml-latest-small: twice as many
+    factors and another layer rank no better and cost twice the time.
 
     Args:
         n_factors: Length of the factor vectors of GMF, and of those of MLP.
         hidden: Widths of the tower's hidden layers.
         n_negatives: See `NeuralRecommender`, as for all that follow.
-        popularity_exponent: How strongly popular items are preferred as negatives.
         n_epochs: Epochs at most.
         patience: Epochs without a better validation NDCG before training stops.
         batch_size: Ratings in a step.
@@ -47,10 +47,9 @@ class NeuMF(NeuralRecommender):
     def __init__(
         self,
         *,
-        n_factors: int = 32,
-        hidden: Sequence[int] = (64, 32, 16),
+        n_factors: int = 16,
+        hidden: Sequence[int] = (32, 16),
         n_negatives: int = 4,
-        popularity_exponent: float = 0.0,
         n_epochs: int = 30,
         patience: int = 5,
         batch_size: int = 800,
@@ -62,7 +61,6 @@ class NeuMF(NeuralRecommender):
     ) -> None:
         super().__init__(
             n_negatives=n_negatives,
-            popularity_exponent=popularity_exponent,
             n_epochs=n_epochs,
             patience=patience,
             batch_size=batch_size,

@@ -76,10 +76,8 @@ class NeuralRecommender(Recommender):
     restored.
 
     Args:
-        n_negatives: Negatives for each rating; those that the user rated do not count.
-        popularity_exponent: Items are drawn as negatives with their number of ratings + 1 to this power.
-            0 draws uniformly; more teaches less about what is popular and more about the user, since a
-            popular item that the user left out was more likely seen and left (He et al. 2016).
+        n_negatives: Negatives for each rating, uniform over the catalogue; those that the user rated do
+            not count.
         n_epochs: Epochs at most.
         patience: Epochs without a better validation NDCG before training stops.
         batch_size: Ratings in a step, each with its negatives.
@@ -114,7 +112,6 @@ class NeuralRecommender(Recommender):
         self,
         *,
         n_negatives: int,
-        popularity_exponent: float,
         n_epochs: int,
         patience: int,
         batch_size: int,
@@ -126,7 +123,6 @@ class NeuralRecommender(Recommender):
     ) -> None:
         require_torch(type(self).__name__)
         self.n_negatives = whole_number("n_negatives", n_negatives, low=1)
-        self.popularity_exponent = real_number("popularity_exponent", popularity_exponent, low=0)
         self.n_epochs = whole_number("n_epochs", n_epochs, low=1)
         self.patience = whole_number("patience", patience, low=1)
         self.batch_size = whole_number("batch_size", batch_size, low=1)
@@ -171,8 +167,6 @@ class NeuralRecommender(Recommender):
         n_items = len(self.item_ids_)
         inputs_at = self._inputs_at(known)
         pairs = np.unique(known.users * n_items + known.items)
-        ratings = np.bincount(known.items, minlength=n_items)
-        drawn_below = np.cumsum((ratings + 1.0) ** self.popularity_exponent)
 
         def is_rated(users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
             wanted = users * n_items + items
@@ -181,8 +175,7 @@ class NeuralRecommender(Recommender):
 
         def loss(weights: Tensors, rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
             users, rated = known.users[rows], known.items[rows]
-            places = rng.random((len(rows), self.n_negatives)) * drawn_below[-1]
-            drawn = np.searchsorted(drawn_below, places, side="right")
+            drawn = rng.integers(n_items, size=(len(rows), self.n_negatives))
             as_new = rng.random(len(rows)) < self.unknown_share
             asked = np.where(as_new, len(self.user_ids_), users)
             shown = np.concatenate([rated[:, np.newaxis], drawn], axis=1)

@@ -43,7 +43,6 @@ class WideAndDeep(NeuralRecommender):
         n_factors: Length of the embeddings.
         hidden: Widths of the tower's hidden layers.
         n_negatives: See `NeuralRecommender`, as for all that follow.
-        popularity_exponent: How strongly popular items are preferred as negatives.
         n_epochs: Epochs at most.
         patience: Epochs without a better validation NDCG before training stops.
         batch_size: Ratings in a step.
@@ -80,7 +79,6 @@ class WideAndDeep(NeuralRecommender):
         n_factors: int = 32,
         hidden: Sequence[int] = (64, 32),
         n_negatives: int = 4,
-        popularity_exponent: float = 0.0,
         n_epochs: int = 30,
         patience: int = 5,
         batch_size: int = 800,
@@ -92,7 +90,6 @@ class WideAndDeep(NeuralRecommender):
     ) -> None:
         super().__init__(
             n_negatives=n_negatives,
-            popularity_exponent=popularity_exponent,
             n_epochs=n_epochs,
             patience=patience,
             batch_size=batch_size,

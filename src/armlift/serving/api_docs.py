@@ -15,7 +15,9 @@ from litestar import Request, Router
 from litestar.datastructures import CacheControlHeader
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.static_files import create_static_files_router
+
+from armlift.serving.middleware import ANYBODY
+from armlift.serving.static_files import static_files
 
 PATH: Final = "/docs"
 
@@ -72,10 +74,8 @@ class LocalSwaggerUI(OpenAPIRenderPlugin):
             router: Router of the documentation.
         """
         keep = CacheControlHeader(max_age=_DAY_SECONDS)
-        router.register(
-            create_static_files_router("/assets", [_swagger_files()], name="docs", cache_control=keep)
-        )
-        router.register(create_static_files_router("/start", [_START], name="docs-start", cache_control=keep))
+        router.register(static_files("/assets", _swagger_files(), name="docs", cache_control=keep))
+        router.register(static_files("/start", _START, name="docs-start", cache_control=keep))
 
 
 def api_documentation(title: str, version: str, **details: Any) -> OpenAPIConfig:
@@ -86,7 +86,13 @@ def api_documentation(title: str, version: str, **details: Any) -> OpenAPIConfig
         version: Its version.
         **details: Other fields of `OpenAPIConfig`, such as `description` or `components`.
     """
-    router = Router(PATH, route_handlers=[], include_in_schema=False, response_headers=DOCS_HEADERS)
+    router = Router(
+        PATH,
+        route_handlers=[],
+        include_in_schema=False,
+        opt={"scope": ANYBODY},
+        response_headers=DOCS_HEADERS,
+    )
     return OpenAPIConfig(
         title=title, version=version, render_plugins=[LocalSwaggerUI()], openapi_router=router, **details
     )

@@ -7,25 +7,33 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from armlift.environment import RouterSettings
+from armlift.serving.api_docs import api_documentation
+from armlift.serving.films import Films
 from armlift.serving.middleware import Admission, Doorkeeper
 from armlift.serving.middleware.doorkeeper import MAX_BODY
 from armlift.serving.problems import EXCEPTION_HANDLERS
 from armlift.serving.router import Router
-from armlift.serving.routes import choose, experiments, health, live, update
+from armlift.serving.routes import choose, experiments, health, live, ofrep, update
+from armlift.serving.routes.cards import TEMPLATES, card_routes
 
 HANDLERS: Sequence[ControllerRouterHandler] = (
     choose.choose,
     choose.choose_by_body,
     update.update,
     update.events,
+    ofrep.evaluate,
+    ofrep.evaluate_all,
     experiments.list_experiments,
     experiments.show_experiment,
     experiments.create_experiment,
@@ -58,19 +66,35 @@ def create_app(router: Router, *, middleware: bool = True) -> ASGIApp:
         Admission, keyring=router.keyring, count=lambda reason: router.metrics.refused.labels(reason).inc()
     )
     app = Litestar(
-        HANDLERS,
-        state=State({"router": router}),
+        [*HANDLERS, *card_routes()],
+        state=State({"router": router, "films": Films(router.decisions, router.rewards, router.shelf)}),
         lifespan=[lifespan],
         middleware=[admission] if middleware else [],
         exception_handlers=EXCEPTION_HANDLERS,
+        template_config=TEMPLATES,
         request_max_body_size=MAX_BODY,
         logging_config=None,
+        openapi_config=_documentation(),
     )
     if not middleware:
         return app
     paths = [route.path_format for route in app.routes]
     settings = router.settings
-    return Doorkeeper(app, settings.allowed_hosts, settings.allowed_origins, router.metrics, paths)
+    return Doorkeeper(
+        app, settings.allowed_hosts, settings.allowed_origins, router.metrics, router.access_log, paths
+    )
+
+
+def _documentation() -> OpenAPIConfig:
+    bearer = SecurityScheme(type="http", scheme="bearer", description="`Authorization: Bearer KEY`")
+    header = SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header")
+    return api_documentation(
+        "armlift",
+        version("armlift"),
+        description="Decisions, rewards and experiments. Errors are problems (RFC 9457) with stable codes.",
+        components=Components(security_schemes={"bearer": bearer, "header": header}),
+        security=[{"bearer": []}, {"header": []}, {}],  # none where the router needs no key
+    )
 
 
 def app_from_environment() -> ASGIApp:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
-from armlift.errors import ParameterError, StoreUnavailable
+from armlift.errors import StoreUnavailable
 from armlift.experiments.allocation import Assignment, LiveExperiment
 from armlift.experiments.engine import Engine, Visitor
+from armlift.experiments.log_rows import Decision
 from armlift.experiments.traffic_filter import TrafficFilter
 from armlift.serving.clock import now_us
 from armlift.serving.metrics import Metrics
+from armlift.serving.personal_data import UserKey, context_json, label
 from armlift.serving.shelf import Shelf, Slate
 from armlift.storage.group_commit import GroupCommit
 from armlift.storage.ledger import AssignmentRow, Outcome
 
-UserKey = Callable[[str], str]
 FindAssignment = Callable[[str, str], Assignment | None]
 
 
@@ -109,15 +108,8 @@ class Decisions:
         experiment = engine.experiment(experiment_id)
         if not engine.takes_part(experiment, context or {}):
             return self._settled(experiment, user_id)
-        key = self._user_key(user_id)
-        reasons = self._traffic.reasons(caller.agent, caller.address, key, now, caller.is_backend)
-        visitor = Visitor(
-            user_id, key, session_id, context_json(context), simulated, ",".join(reasons) if reasons else ""
-        )
-        assignment, is_new = engine.propose(experiment, visitor)
-        if is_new:
-            assignment = await self._remember(experiment, key, assignment, now)
-        decision, token = engine.decide(experiment, assignment, visitor, now)
+        visitor = self._visitor(user_id, caller, context or {}, session_id, simulated, now)
+        assignment, decision, token = await self._decide(experiment, visitor, now)
         recorded = self._log.healthy
         if experiment.durable and recorded:
             try:
@@ -128,6 +120,60 @@ class Decisions:
             self._log.record(decision)
         self._metrics.decided(experiment.id, assignment.strategy_id, assignment.arm_id)
         return Decided(experiment, assignment, token, self._shelf.slate(assignment.arm_id, user_id), recorded)
+
+    async def preview(self, user_id: str, caller: Caller, *, context: dict[str, Any]) -> list[Decided]:
+        """Assign a user in every experiment, before anything is shown.
+
+        Assignments are remembered. A decision gets into the log with its first event or reward, which shows
+        that it was used; until then its signed id is all there is of it.
+
+        Args:
+            user_id: The user's id.
+            caller: Where the request comes from.
+            context: What is known of the visit.
+
+        Raises:
+            ParameterError: The context is too long.
+        """
+        now, engine = now_us(), self._engine
+        visitor = self._visitor(user_id, caller, context, "", False, now)
+        found = []
+        for experiment in list(engine.experiments.values()):
+            if engine.takes_part(experiment, context):
+                assignment, _, token = await self._decide(experiment, visitor, now)
+                slate = self._shelf.slate(assignment.arm_id, user_id)
+                found.append(Decided(experiment, assignment, token, slate, False))
+            else:
+                found.append(self._settled(experiment, user_id))
+        return found
+
+    def _visitor(
+        self,
+        user_id: str,
+        caller: Caller,
+        context: dict[str, Any],
+        session_id: str,
+        simulated: bool,
+        now: int,
+    ) -> Visitor:
+        key = self._user_key(user_id)
+        reasons = self._traffic.reasons(caller.agent, caller.address, key, now, caller.is_backend)
+        return Visitor(
+            user_id,
+            key,
+            label("session_id", session_id, user_id, self._user_key),
+            context_json(context, user_id, self._user_key),
+            simulated,
+            ",".join(reasons) if reasons else "",
+        )
+
+    async def _decide(
+        self, experiment: LiveExperiment, visitor: Visitor, now: int
+    ) -> tuple[Assignment, Decision, str]:
+        assignment, is_new = self._engine.propose(experiment, visitor)
+        if is_new:
+            assignment = await self._remember(experiment, visitor.user_key, assignment, now)
+        return assignment, *self._engine.decide(experiment, assignment, visitor, now)
 
     def _settled(self, experiment: LiveExperiment, user_id: str) -> Decided:
         assignment = self._engine.settled(experiment)
@@ -158,17 +204,3 @@ class Decisions:
 def _standing(outcomes: list[Outcome], proposed: Assignment) -> Assignment:
     previous = outcomes[0].assignment
     return proposed if previous is None else Assignment(*previous)
-
-
-def context_json(context: dict[str, Any] | None) -> str:
-    """Give a context as JSON text.
-
-    Raises:
-        ParameterError: It cannot be written as JSON.
-    """
-    if not context:
-        return "{}"
-    try:
-        return msgspec.json.encode(context).decode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ParameterError("context", type(context).__name__, "a JSON object", str(error)) from error

@@ -6,7 +6,7 @@ SVG without references, scripts or style attributes, so that a page may hold any
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import cos, exp, pi, sin
 from random import Random
 from typing import Final, NamedTuple
@@ -43,7 +43,7 @@ def _box(x: float, y: float, width: float, height: float, paint: str) -> str:
     return f'<rect x="{x:.4g}" y="{y:.4g}" width="{width:.4g}" height="{height:.4g}" {paint}/>'
 
 
-def _polygon(points: list[_Point], paint: str) -> str:
+def _polygon(points: Sequence[_Point], paint: str) -> str:
     corners = " ".join(f"{x:.4g},{y:.4g}" for x, y in points)
     return f'<polygon points="{corners}" {paint}/>'
 

@@ -22,6 +22,8 @@ HEIGHT: Final = 300
 _MARGIN: Final = 16.0
 _TITLE_LINES: Final = 4
 _TITLE_ROOM: Final = 66.0  # height of the title at most
+_SIZES: Final = (32.0, 28.0, 24.0, 21.0, 18.0, 16.0, 14.0)
+_LEADING: Final = 1.08
 
 _PALETTES: Final = {
     "ember": Colours("#1d1a26", "#f6e7d3", "#e4572e", "#f3a712", "#8c2f4f"),
@@ -146,7 +148,7 @@ def poster(title: str, year: int | None, genres: Sequence[str]) -> Markup:
 def _lettering(title: str, year: int | None, lettering: Lettering, ink: str, *, above: bool) -> str:
     """The title and the year, above the picture or below it."""
     lines, size = set_title(title.upper() if lettering.capitals else title, lettering)
-    leading = size * 1.08
+    leading = size * _LEADING
     top = 22 + size * 0.8 if above else HEIGHT - 34 - leading * (len(lines) - 1)
     text = "".join(
         f'<text x="{_MARGIN:g}" y="{top + leading * row:.4g}"{_limit(line, size, lettering)}>'
@@ -205,28 +207,39 @@ def set_title(title: str, lettering: Lettering) -> tuple[list[str], float]:
     Returns:
         The lines, at most four, and the font size. What does not fit even so ends in an ellipsis.
     """
-    room = WIDTH - 2 * _MARGIN
-    for size in (32.0, 28.0, 24.0, 21.0, 18.0, 16.0, 14.0):
-        lines = _broken(title, room / size, lettering)
-        if len(lines) <= _TITLE_LINES and len(lines) * size * 1.08 <= _TITLE_ROOM:
+    room, words = WIDTH - 2 * _MARGIN, title.split() or ["?"]
+    for size in _SIZES:
+        lines = _filled(words, room / size, lettering)
+        fits = len(lines) <= _TITLE_LINES and len(lines) * size * _LEADING <= _TITLE_ROOM
+        if fits and all(measure(line, lettering) * size <= room for line in lines):
             return lines, size
-    kept = lines[:_TITLE_LINES]
-    while measure(kept[-1] + "…", lettering) * size > room:
-        kept[-1] = kept[-1][:-1].rstrip()
-    return [*kept[:-1], kept[-1] + "…"], size
+    pieces = [piece for word in words for piece in _pieces(word, room / size, lettering)]
+    lines = _filled(pieces, room / size, lettering)
+    if len(lines) > _TITLE_LINES:
+        last = lines[_TITLE_LINES - 1]
+        while measure(last + "…", lettering) * size > room:
+            last = last[:-1].rstrip()
+        lines = [*lines[: _TITLE_LINES - 1], last + "…"]
+    return lines, size
 
 
-def _broken(title: str, room: float, lettering: Lettering) -> list[str]:
-    """Fill lines word by word; a word wider than a line makes the line count impossible, or is cut."""
-    lines = [""]
-    for word in title.split() or ["?"]:
-        together = f"{lines[-1]} {word}".strip()
+def _filled(words: list[str], room: float, lettering: Lettering) -> list[str]:
+    """Fill lines word by word; a word that is wider than a line has one of its own."""
+    lines = words[:1]
+    for word in words[1:]:
+        together = f"{lines[-1]} {word}"
         if measure(together, lettering) <= room:
             lines[-1] = together
-        elif lines[-1]:
-            lines.append(word)
         else:
-            lines[-1] = word
-    if any(measure(line, lettering) > room for line in lines):
-        lines += [""] * _TITLE_LINES  # not at this size
+            lines.append(word)
     return lines
+
+
+def _pieces(word: str, room: float, lettering: Lettering) -> list[str]:
+    """Cut a word that is wider than a line."""
+    pieces = [""]
+    for letter in word:
+        if measure(pieces[-1] + letter, lettering) > room:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from armlift.errors import (
@@ -26,6 +28,9 @@ from armlift.errors import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+UNREADABLE = "The body is not JSON in UTF-8, or is nested too deeply."
+ANYWHERE: Final = (400, 401, 403, 413, 429)
+"""Statuses with which the door or the parser may answer any request."""
 
 KINDS: dict[type[Exception], tuple[int, str, str]] = {
     BriefError: (422, "brief_faults", "The brief has faults"),
@@ -106,14 +111,40 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     return _answer(status, problem(status, code, title, detail, faults), headers)
 
 
+def on_unreadable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a body that the JSON reader gave up on."""
+    code, title = _BY_STATUS[400]
+    return _answer(400, problem(400, code, title, UNREADABLE))
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer a fault of armlift: the log has it whole, the client nothing of it."""
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    path = request.scope.get("path_template", "")  # what a client typed stays out of the log
+    logger.error("%s %s failed", request.method, path, exc_info=error)
     return _answer(500, problem(500, "internal", "The router failed", "The log says why."))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     ArmliftError: on_armlift_error,
     HTTPException: on_http_exception,
+    UnicodeDecodeError: on_unreadable,
+    RecursionError: on_unreadable,
     Exception: on_unexpected,
 }
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Give the errors of a route, for the documentation.
+
+    Args:
+        statuses: Those it has besides the ones that any route has.
+    """
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=HTTPStatus(status).phrase,
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in sorted({*ANYWHERE, *statuses})
+    }

@@ -15,8 +15,9 @@ from armlift.experiments.event_words import in_our_words
 from armlift.experiments.log_rows import Decision, Event, Reward
 from armlift.experiments.traffic_filter import TrafficFilter, agent_reasons, event_reasons
 from armlift.serving.clock import now_us
-from armlift.serving.decisions import Caller, UserKey, context_json
+from armlift.serving.decisions import Caller
 from armlift.serving.metrics import Metrics
+from armlift.serving.personal_data import UserKey, context_json, label
 from armlift.serving.schemas import (
     EventAnswer,
     EventBody,
@@ -33,9 +34,13 @@ _BLANK = Event("", "", 0, 0, "", "", "", None, None, "", "", "", None, "")
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An event that can be stored, with the reward it brings, if it does."""
+    """An event that can be stored, its decision, if it is in time, and the reward it brings, if it does.
+
+    The log may lack the decision: a crash lost it, or nothing had been shown when it was made.
+    """
 
     event: Event
+    decision: Decision | None
     reward: Reward | None
 
 
@@ -74,13 +79,14 @@ class Rewards:
             ParameterError: The reward, its time or its arm is out of bounds.
             StoreUnavailable: Nothing was counted.
         """
-        now, key = now_us(), self._user_key(str(body.user_id))
+        now, user_id = now_us(), str(body.user_id)
+        key = self._user_key(user_id)
         decision = self._decision(body, key)
         event = _BLANK._replace(
             ts=microseconds(body.ts, now),
             ts_server=now,
-            item_id=_text(body.item_id),
-            context=context_json(body.meta),
+            item_id=self._label("item_id", body.item_id, user_id),
+            context=context_json(body.meta, user_id, self._user_key),
         )
         event = _flagged(event, agent_reasons(caller.agent, caller.is_backend))
         reward = self._engine.reward(decision, event, body.reward)
@@ -103,12 +109,13 @@ class Rewards:
             StoreUnavailable: None of them was stored.
         """
         now = now_us()
+        bursts: dict[str, tuple[str, ...]] = {}
         answers: list[EventAnswer] = []
-        rows: list[Event | Reward] = []
+        rows: list[Decision | Event | Reward] = []
         places: list[int] = []
         for body in bodies:
             try:
-                read = self._read(body, caller, now)
+                read = self._read(body, caller, now, bursts)
             except (ArmliftError, msgspec.ValidationError) as error:
                 answers.append(EventAnswer("rejected", None, " ".join(str(error).split())))
                 self._metrics.ingested("unknown", "rejected")
@@ -116,9 +123,10 @@ class Rewards:
             places.append(len(answers))
             answers.append(EventAnswer("accepted", read.event.event_id))
             rows.append(read.event)
-            if read.reward is not None:
+            brought = read.reward or read.decision  # a reward brings its decision along
+            if brought is not None:
                 places.append(-1)
-                rows.append(read.reward)
+                rows.append(brought)
         if rows:
             outcomes = await self._log.submit(rows)
             for place, row, outcome in zip(places, rows, outcomes, strict=True):
@@ -141,15 +149,20 @@ class Rewards:
             raise ParameterError("arm", body.arm, "an arm that this user was given", "Ask /choose first.")
         return found
 
-    def _read(self, body: Any, caller: Caller, now: int) -> _Read:
+    def _label(self, name: str, value: str | int | None, user_id: str) -> str:
+        return label(name, _text(value), user_id, self._user_key)
+
+    def _read(self, body: Any, caller: Caller, now: int, reasons_of: dict[str, tuple[str, ...]]) -> _Read:
+        """Check an event; `reasons_of` users whose events came earlier in this request, which counts once."""
         sent = msgspec.convert(in_our_words(body), EventBody)
         check_event_type(sent.event_type)
-        key = self._user_key(str(sent.user_id))
+        user_id = str(sent.user_id)
+        key = self._user_key(user_id)
         decision = None
         if sent.decision_id is not None:
-            decision = self._engine.decision(sent.decision_id, key, sent.arm)
+            decision = self._engine.decision(sent.decision_id, key, sent.arm_id)
         experiment = self._engine.experiment(decision.experiment_id if decision else sent.experiment_id)
-        arm = decision.arm_id if decision else sent.arm or ""
+        arm = decision.arm_id if decision else sent.arm_id or ""
         if arm and arm not in experiment.brief.arms:
             known = ", ".join(experiment.brief.arms)
             raise ParameterError("arm", arm, f"one of {known}", "Send the arm that /choose gave.")
@@ -166,35 +179,39 @@ class Rewards:
             propensity=decision.propensity if decision else None,
             allocation_version=decision.allocation_version if decision else None,
             user_key=key,
-            session_id=sent.session_id or (decision.session_id if decision else ""),
-            item_id=_text(sent.item_id),
+            session_id=self._label("session_id", sent.session_id, user_id)
+            or (decision.session_id if decision else ""),
+            item_id=self._label("item_id", sent.item_id, user_id),
             position=sent.position,
             event_type=sent.event_type,
             revenue=sent.revenue,
             price=sent.price,
             quantity=sent.quantity,
-            device=sent.device or "",
-            channel=sent.channel or "",
+            device=self._label("device", sent.device, user_id),
+            channel=self._label("channel", sent.channel, user_id),
             simulated=decision.simulated if decision else sent.simulated,
-            context=context_json(context),
+            context=context_json(context, user_id, self._user_key),
         )
-        reasons = self._traffic.reasons(caller.agent, caller.address, key, now, caller.is_backend)
-        reasons += event_reasons(ts, decision.ts if decision else None, sent.event_type, sent.dwell_seconds)
+        if key not in reasons_of:
+            reasons_of[key] = self._traffic.reasons(caller.agent, caller.address, key, now, caller.is_backend)
+        reasons = reasons_of[key] + event_reasons(
+            ts, decision.ts if decision else None, sent.event_type, sent.dwell_seconds
+        )
         if decision is not None and decision.flag_reasons:
             reasons += tuple(decision.flag_reasons.split(","))
         event = _flagged(event, tuple(dict.fromkeys(reasons)))
-        return _Read(event, self._reward_of(event, decision))
+        if decision is not None and self._engine.is_late(decision, now):
+            decision = None
+        return _Read(event, decision, self._reward_of(event, decision))
 
     def _reward_of(self, event: Event, decision: Decision | None) -> Reward | None:
-        """The reward that an event brings: for the brief's own event, in time, once for each decision."""
-        if decision is None or self._engine.is_late(decision, event.ts_server):
+        """The reward that an event in time brings: for the brief's own event, once for each decision."""
+        if decision is None:
             return None
         experiment = self._engine.experiment(decision.experiment_id)
         if experiment.brief.reward_event != event.event_type:
             return None
-        bernoulli = all(strategy.bernoulli or not strategy.adaptive for strategy in experiment.strategies)
-        value = 1.0 if bernoulli or event.revenue is None else event.revenue
-        return self._engine.reward(decision, event, value)
+        return self._engine.reward(decision, event, experiment.brief.event_reward(event.revenue))
 
 
 def _flagged(event: Event, reasons: tuple[str, ...]) -> Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from armlift.experiments.log_rows import Decision
 from armlift.experiments.signing import DecisionSigner, load_secrets
 from armlift.experiments.sticky_memory import StickyMemory
 from armlift.experiments.traffic_filter import TrafficFilter
+from armlift.serving.access_log import AccessLog
 from armlift.serving.clock import now_us
 from armlift.serving.decisions import Decisions
 from armlift.serving.metrics import Metrics
@@ -30,15 +32,15 @@ from armlift.storage import (
     KeyRing,
     LiveState,
     StrategySums,
+    expire,
     find_assignment,
     last_decision,
     load_keys,
+    migrate,
     open_database,
     recent_assignments,
     settle,
 )
-
-from armlift.storage.schema import metadata
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ EXAMPLE_BRIEF = Path("conf/base/briefs/movielens.yml")
 
 REFRESH_SECONDS = 0.1
 UPKEEP_SECONDS = 1.0
+RETENTION_SECONDS = 86_400.0
 # A decision is committed within 100 ms; until this long after its window no default reward takes its place.
 SETTLING_GRACE_US = 5_000_000
 
@@ -65,8 +68,9 @@ class Router:
         self.settings, self.root = settings, root
         self.secrets = load_secrets(root, settings.mode)
         self.metrics = Metrics()
+        self.access_log = AccessLog(sys.stdout)
         self.database: Database = open_database(settings.database_url, exclusive=True)
-        metadata.create_all(self.database.engine)  # TODO migrate
+        migrate(self.database)
         self.store = ExperimentStore(self.database)
         self.shelf = Shelf(root / "data" / "live" / "slates")
         self.engine = Engine(DecisionSigner(self.secrets), StickyMemory(), random.Random())
@@ -119,6 +123,7 @@ class Router:
         for name, work, seconds in (
             ("refresh", self.refresh, REFRESH_SECONDS),
             ("upkeep", self._upkeep, UPKEEP_SECONDS),
+            ("retention", self._expire, RETENTION_SECONDS),
         ):
             thread = threading.Thread(
                 target=self._repeat, args=(work, seconds), name=f"router-{name}", daemon=True
@@ -134,6 +139,7 @@ class Router:
             thread.join()
         self._threads.clear()
         self.log.close()
+        self.access_log.flush()
         self.database.close()
 
     def refresh(self) -> None:
@@ -160,6 +166,7 @@ class Router:
     def _upkeep(self) -> None:
         self._keys = load_keys(self.database, self.secrets.users)
         self.shelf.refresh()
+        self.access_log.flush()
         self.metrics.writer_pending.set(self.log.pending)
         self.metrics.writer_dropped.set(self.log.dropped)
         self.metrics.store_healthy.set(self.log.healthy)
@@ -168,6 +175,9 @@ class Router:
             if reward is not None:
                 before = now_us() - experiment.reward_window - SETTLING_GRACE_US
                 settle(self.database, experiment.id, before, reward)
+
+    def _expire(self) -> None:
+        expire(self.database, self.settings.retention_days)
 
     def _repeat(self, work: Callable[[], None], seconds: float) -> None:
         failing = False

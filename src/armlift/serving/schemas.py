@@ -84,8 +84,8 @@ class Updated(msgspec.Struct, frozen=True):
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     """One event; the words of the product page in brackets are accepted too.
 
-    `event_type`: impression, click_detail [click], add_to_cart, purchase [conversion], like, dislike.
-    `item_id` [`product_id`], `experiment_id` [`experiment`], `arm` [`variant_id`, `arm_id`].
+    `event_type` [`type`]: impression, click_detail [click], add_to_cart, purchase [conversion], like, dislike.
+    `item_id` [`product_id`], `experiment_id` [`experiment`], `arm_id` [`arm`, `variant_id`].
     """
 
     event_type: str
@@ -96,7 +96,7 @@ class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     session_id: Id | None = None
     item_id: ItemId | None = None
     experiment_id: Label | None = None
-    arm: Label | None = None
+    arm_id: Label | None = None
     position: Annotated[int, msgspec.Meta(ge=0, le=100_000)] | None = None
     device: Label | None = None
     channel: Label | None = None

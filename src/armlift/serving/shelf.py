@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +88,10 @@ class Shelf:
     def item(self, item_id: int) -> Item | None:
         """Give an item's title, year and genres, if it is known."""
         return self._items.get(item_id)
+
+    def by_popularity(self) -> Iterable[Item]:
+        """Give all items, the most popular first."""
+        return self._items.values()
 
     def _stock(self, items: SlateItems, length: int) -> None:
         known = {

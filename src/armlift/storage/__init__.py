@@ -14,6 +14,7 @@ from armlift.storage.experiments import (
 )
 from armlift.storage.group_commit import GroupCommit
 from armlift.storage.ledger import AssignmentRow, Outcome
+from armlift.storage.migrations import migrate
 from armlift.storage.retention import expire, forget
 from armlift.storage.settlement import settle
 from armlift.storage.slates import (
@@ -55,6 +56,7 @@ __all__ = [
     "last_decision",
     "list_keys",
     "load_keys",
+    "migrate",
     "open_database",
     "read_slates",
     "recent_assignments",

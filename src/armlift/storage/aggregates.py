@@ -15,33 +15,13 @@ from functools import lru_cache
 from re import fullmatch
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    Identity,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    and_,
-    delete,
-    false,
-    func,
-    or_,
-    select,
-    text,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Table, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from armlift.experiments.live_window import LiveDesign, LiveRun, LiveSums, LiveWindow
 from armlift.experiments.log_rows import Decision, Event
 from armlift.storage.database import Database
-from armlift.storage.schema import experiments, exports
+from armlift.storage.schema import day_counters, experiments, exports, live_runs, live_windows
 
 LIVE = "live"
 """Session batch of real traffic."""
@@ -51,101 +31,11 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 _EXPORT = "mlflow"
 _COUNTS = tuple(name for name, start in LiveSums._field_defaults.items() if isinstance(start, int))
 
-metadata = MetaData()
 _watermark = select(exports.c.watermark).where(exports.c.name == _EXPORT)
-
-
-def _run_columns() -> tuple[Column[str], ...]:
-    return tuple(Column(name, Text, primary_key=True) for name in LiveRun._fields)
-
-
-def _sum_columns() -> tuple[Column[Any], ...]:
-    return tuple(
-        Column(name, BigInteger if name in _COUNTS else Double, nullable=False, server_default=text("0"))
-        for name in LiveSums._fields
-    )
-
-
-day_counters = Table(
-    "day_counters",
-    metadata,
-    *_run_columns(),
-    Column("arm_id", Text, primary_key=True),
-    *_sum_columns(),
-    sqlite_with_rowid=False,
-)
-
-live_runs = Table(
-    "live_runs",
-    metadata,
-    *_run_columns(),
-    Column("run_id", Text),  # in the tracking store, once it is there
-    Column(
-        "changes", BigInteger, nullable=False, server_default=text("0")
-    ),  # sum of all counts at the last cut
-    Column("totals", Text, nullable=False, server_default=text("'{}'")),  # JSON: sums by arm at the last cut
-    Column("closed", Boolean, nullable=False, server_default=false()),
-    sqlite_with_rowid=False,
-)
-
-live_windows = Table(
-    "live_windows",
-    metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
-    *(Column(name, Text, nullable=False) for name in LiveRun._fields),
-    Column("ts", BigInteger, nullable=False),
-    Column("sums", Text, nullable=False),  # JSON: change and total by arm
-    sqlite_autoincrement=True,
-)
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
-class DayTally:
-    """What one transaction adds to the sums by day."""
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[str, ...], dict[str, float]] = {}
-
-    def add(
-        self, row: Decision | Event, changes: Mapping[str, float], decision: Decision | None = None
-    ) -> None:
-        """Add what a row changes.
-
-        Args:
-            row: A decision or event that this transaction writes.
-            changes: What it adds to the counters, by column.
-            decision: The decision that an event belongs to, if known: its context names the session batch.
-        """
-        if not changes:
-            return
-        arrival = row.ts if isinstance(row, Decision) else row.ts_server
-        batch = session_batch(row if decision is None else decision)
-        key = (row.experiment_id, row.strategy_id, day_of(arrival), batch, row.arm_id)
-        sums = self._sums.get(key)
-        if sums is None:
-            sums = self._sums[key] = dict.fromkeys(LiveSums._fields, 0)
-        for name, change in changes.items():
-            sums[name] += change
-        if "decisions" in changes and row.propensity is not None:
-            sums["propensity_total"] += row.propensity
-
-    def write(self, connection: Connection) -> None:
-        """Write it, in the transaction that writes the rows.
-
-        Args:
-            connection: Connection in that transaction.
-        """
-        if not self._sums:
-            return
-        names = (*LiveRun._fields, "arm_id")
-        # In one order, so that transactions of several processes wait for each other but never in a circle.
-        rows = [dict(zip(names, key, strict=True)) | self._sums[key] for key in sorted(self._sums)]
-        insert = _insert(connection, day_counters)
-        added = {name: day_counters.c[name] + insert.excluded[name] for name in LiveSums._fields}
-        connection.execute(insert.on_conflict_do_update(index_elements=names, set_=added), rows)
 
 
 def session_batch(row: Decision | Event) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from collections.abc import Iterator
-
 from sqlalchemy import bindparam, select
 
 from armlift.experiments.allocation import Assignment
@@ -50,29 +48,5 @@ def recent_assignments(database: Database, limit: int) -> Iterator[tuple[str, st
     )
     with database.read() as connection:
         rows = connection.execute(query).all()
-    for experiment_id, user_key, *assignment in reversed(rows):
-        yield experiment_id, user_key, Assignment(*assignment)
-
-
-def recent_assignments(database: Database, limit: int) -> Iterator[tuple[str, str, Assignment]]:
-    """Give the assignments made last, of experiments that run, the oldest of them first.
-
-    Args:
-        database: The store.
-        limit: How many at most.
-
-    Yields:
-        Experiment, user key and assignment.
-    """
-    running = select(experiments.c.experiment_id).where(experiments.c.state.in_(("running", "hold")))
-    last = (
-        select(assignments)
-        .where(assignments.c.experiment_id.in_(running))
-        .order_by(assignments.c.ts.desc())
-        .limit(limit)
-        .subquery()
-    )
-    columns = (last.c[name] for name in ("experiment_id", "user_key", *Assignment._fields))
-    with database.read() as connection:
-        for experiment_id, user_key, *assignment in connection.execute(select(*columns).order_by(last.c.ts)):
-            yield experiment_id, user_key, Assignment(*assignment)
+    for experiment_id, user_key, strategy_id, arm_id, propensity, version in reversed(rows):
+        yield experiment_id, user_key, Assignment(strategy_id, arm_id, propensity, version)

@@ -51,9 +51,13 @@ def backup(database: Database, file: Path) -> Copied:
         file: Where to; an earlier backup of that name is replaced.
 
     Raises:
-        DataFileError: The file cannot be written.
+        DataFileError: The file cannot be written, or the store is not there.
         LiveError: The store cannot be read, or a tool of PostgreSQL is missing or fails.
     """
+    is_there = database.file is None or database.file.is_file()
+    tables = inspect(database.engine).get_table_names() if is_there else []
+    if "experiments" not in tables:
+        raise DataFileError(f"{database.name} holds no experiments. Set DATABASE_URL to the router's store.")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}-", delete=False) as made:
@@ -66,7 +70,6 @@ def backup(database: Database, file: Path) -> Copied:
             rows = _checked_sqlite(partial)
         else:
             schema = _schema(database)
-            tables = inspect(database.engine).get_table_names()
             chosen = [f'--table="{schema}"."{table}"' for table in tables]
             with _tool(database, "pg_dump", "--format=custom", f"--file={partial}", *chosen, connect=True):
                 pass
@@ -174,21 +177,23 @@ def _dumped_rows(database: Database, file: Path) -> dict[str, int]:
     """Rows of each table of a dump, which is read to its end."""
     rows: dict[str, int] = {}
     schema, table = _schema(database), ""
-    with _tool(database, "pg_restore", "--data-only", "--file=-", str(file)) as lines:
-        for line in lines:
-            if table:
+    try:
+        with _tool(database, "pg_restore", "--data-only", "--file=-", str(file)) as lines:
+            for line in lines:
                 if line == b"\\.\n":
                     table = ""
-                else:
+                elif table:
                     rows[table] += 1
-            elif match := _COPY.match(line):
-                owner, table = (name.decode().strip('"') for name in match.groups())
-                rows[table] = 0
-                if owner != schema:
-                    raise DataFileError(
-                        f"{file} holds the schema {owner}, but {database.name} uses {schema}. Restore it "
-                        f"with a DATABASE_URL that ends in ?options=-csearch_path%3D{owner}."
-                    )
+                elif match := _COPY.match(line):
+                    owner, table = (name.decode().strip('"') for name in match.groups())
+                    rows[table] = 0
+                    if owner != schema:
+                        raise DataFileError(
+                            f"{file} holds the schema {owner}, but {database.name} uses {schema}. Restore it "
+                            f"with a DATABASE_URL that ends in ?options=-csearch_path%3D{owner}."
+                        )
+    except LiveError as error:
+        raise DataFileError(f"{file} cannot be read as a backup of PostgreSQL: {error}") from error
     return _with_experiments(file, dict(sorted(rows.items())))
 
 

@@ -1,8 +1,8 @@
 """Inserts many rows with few statements and hardly any Python for each.
 
 A row is a tuple in the order of its table's columns and goes to the driver as it is. On SQLite, whose module
-lets go of the interpreter's lock at every step, rows travel as parameters of `VALUES` lists; on PostgreSQL all of
-them are one JSON parameter.
+lets go of the interpreter's lock at every step, rows travel as parameters of `VALUES` lists; on PostgreSQL
+all of them are one JSON parameter.
 """
 
 from __future__ import annotations

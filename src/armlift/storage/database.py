@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ _WAIT_SECONDS = 5.0
 
 _READ_ONLY = "armlift_read_only"
 
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
+_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,7 @@ def _sqlite(url: URL) -> Engine:
     def set_pragmas(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # `begin` below says when, not the driver
         with closing(connection.cursor()) as cursor:
+            _log_ahead(cursor)
             for pragma in _PRAGMAS:
                 cursor.execute(f"PRAGMA {pragma}")
 
@@ -170,6 +172,20 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _log_ahead(cursor: sqlite3.Cursor) -> None:
+    """Set the journal mode; SQLite itself does not wait where another process does it at the same moment."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _locked(file: Path) -> sqlite3.Connection:

@@ -301,7 +301,7 @@ class ExperimentStore:
         return _experiment(row)
 
     def live(self, known: Mapping[tuple[str, str], int]) -> LiveSnapshot:
-        """Give what routers must know at once: one query of some 0.2 ms as long as nothing changes.
+        """Give what routers must know at once: one query, well below 1 ms, as long as nothing changes.
 
         Args:
             known: Version of each strategy that the caller has sums of, by experiment and strategy.

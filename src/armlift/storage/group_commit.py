@@ -145,14 +145,12 @@ class GroupCommit:
                 _answer(waiting, [StoreUnavailable("it failed a moment ago")] * len(waiting))
                 continue
             self._is_called = False  # before the rows are taken: a row after them calls again
-            while True:
-                number = min(len(self._recorded), _RECORDED_AT_ONCE)
-                recorded = [self._recorded.popleft() for _ in range(number)]
-                if waiting or recorded or not self.healthy:
-                    self._write(waiting, recorded)
-                waiting = []
-                if not self._recorded or not self.healthy:
-                    break
+            recorded = self._take_recorded()
+            if waiting or recorded or not self.healthy:
+                self._write(waiting, recorded)
+            while self._recorded and self.healthy and (is_stopping or len(recorded) == _RECORDED_AT_ONCE):
+                recorded = self._take_recorded()
+                self._write((), recorded)
         self._refuse_rest()
         if self._recorded:
             self.dropped += len(self._recorded)
@@ -181,6 +179,9 @@ class GroupCommit:
                     waiting.append(item)
                 item = self._queue.get_nowait()
         return waiting, False
+
+    def _take_recorded(self) -> list[Decision | AssignmentRow]:
+        return [self._recorded.popleft() for _ in range(min(len(self._recorded), _RECORDED_AT_ONCE))]
 
     def _write(self, waiting: Sequence[_Waiting], recorded: Sequence[Decision | AssignmentRow]) -> None:
         entries = [entry for each in waiting for entry in each.entries]
@@ -242,14 +243,16 @@ class GroupCommit:
                         connection.execute(update(experiments).values(settled_ts=experiments.c.settled_ts))
                     return commit(connection, entries, recorded)
             except Exception as error:
-                state = getattr(_cause(error), "sqlstate", None)
-                if state in _CONCURRENCY and attempt < _CONCURRENCY_ATTEMPTS:
-                    continue
-                if not _is_unstorable(_cause(error)):
-                    had_connection = self._disconnect()
-                    if had_connection and attempt == 1 and self._database.dialect == "postgresql":
-                        continue
-                raise
+                cause = _cause(error)
+                if _is_unstorable(cause):
+                    raise
+                had_connection = self._disconnect()  # whatever is left of the transaction goes with it
+                if getattr(cause, "sqlstate", None) in _CONCURRENCY:
+                    may_work = attempt < _CONCURRENCY_ATTEMPTS
+                else:
+                    may_work = attempt == 1 and had_connection and self._database.dialect == "postgresql"
+                if not may_work:
+                    raise
 
     def _disconnect(self) -> bool:
         """Let go of the connection; tell whether there was one."""

@@ -2,8 +2,9 @@
 
 Whatever may be sent twice has an id, and the second one changes nothing: so a batch can be written again when
 nobody knows whether it was. Several processes may write one PostgreSQL database. They take locks in one order
-(experiments, users, assignments, decisions, events, counters, strategies; inside a table ascending by key), so
-that none waits for another in a circle, and raise counters where they lie, so that none overwrites another's.
+(experiments, users, assignments, decisions, events, counters, sums by day, strategies; inside a table
+ascending by key), so that none waits for another in a circle, and raise counters where they lie, so that none
+overwrites another's.
 """
 
 from __future__ import annotations

@@ -133,9 +133,9 @@ def expire(database: Database, days: float, *, who: str = "retention", now: int 
         now: The time, microseconds UTC; the clock's if None.
 
     Raises:
-        ParameterError: The retention is not a day longer than the longest reward window.
+        ParameterError: The retention is shorter than a day, or than the longest reward window and an hour.
     """
-    shortest = 1.0 + _longest_reward_window(database)
+    shortest = max(1.0, _longest_reward_window(database) + 1 / 24)
     if not days >= shortest:
         remedy = "Rewards of younger decisions may still come: keep rows longer, or archive experiments."
         raise ParameterError("ARMLIFT_RETENTION_DAYS", days, f"days >= {shortest:g}", remedy)

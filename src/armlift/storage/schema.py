@@ -16,7 +16,6 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -34,6 +33,8 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers INTEGER keys by itself, and no others
 
 
 def _key(name: str) -> Column[str]:
@@ -274,7 +275,7 @@ live_runs = Table(
 live_windows = Table(
     "live_windows",
     metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("number", _NUMBER, primary_key=True),
     _text("experiment_id"),
     _text("strategy_id"),
     _text("day"),
@@ -299,7 +300,7 @@ models = Table(
 deployments = Table(
     "deployments",
     metadata,
-    Column("deployment_id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("deployment_id", _NUMBER, primary_key=True),
     _time("ts"),
     _text("arm_id"),
     _text("model_name"),
@@ -311,7 +312,7 @@ deployments = Table(
 monitoring = Table(
     "monitoring",
     metadata,
-    Column("monitoring_id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("monitoring_id", _NUMBER, primary_key=True),
     _time("ts"),
     _text("experiment_id"),
     _text("metric"),
@@ -326,7 +327,7 @@ monitoring = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("audit_id", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    Column("audit_id", _NUMBER, primary_key=True),
     _time("ts"),
     _text("experiment_id"),
     _text("action"),

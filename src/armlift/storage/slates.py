@@ -252,11 +252,11 @@ def write_slates(
         partial.mkdir()
         table.to_parquet(partial / "slates.parquet", index=False)
         items[list(ITEM_COLUMNS)].to_parquet(partial / "items.parquet", index=False)
-        digests = [
+        digest, items_digest = (
             sha256((partial / name).read_bytes()).hexdigest() for name in ("slates.parquet", "items.parquet")
-        ]
+        )
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = Manifest(number, now, *digests, length, dict(arms))
+        manifest = Manifest(number, now, digest, items_digest, length, dict(arms))
         (partial / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", "utf-8")
         for path in (*sorted(partial.iterdir()), partial):
             _force_to_disk(path)

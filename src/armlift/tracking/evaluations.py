@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from armlift.recommenders import create_recommender
 from armlift.tracking.client import child_run, entity_key, log_batches, tracking_client
 
 MODEL_TAG = "armlift.model"
@@ -23,7 +24,7 @@ def log_evaluation_runs(
     run_id: str,
     data_hash: str,
     offline_metrics: pd.DataFrame,
-    parameters: Mapping[str, Mapping[str, object]],
+    parameters: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Log every evaluated recommender as a child run of its own, named by the recommender.
 
@@ -35,7 +36,8 @@ def log_evaluation_runs(
         run_id: Parent run.
         data_hash: Hash of the data snapshot.
         offline_metrics: Table `offline_metrics`: model, split, fold, metric, value.
-        parameters: Hyper-parameters of each recommender, by name.
+        parameters: Hyper-parameters of each recommender that differ from its defaults, by name. All are
+            logged: `armlift promote` holds them against those of the registered model.
 
     Raises:
         TrackingError: The store cannot be used.
@@ -48,7 +50,8 @@ def log_evaluation_runs(
             tags = [RunTag(MODEL_TAG, str(model)), RunTag(DATA_TAG, data_hash)]
             with child_run(client, run_id, str(model)) as child:
                 client.log_batch(child, tags=tags, synchronous=True)
-                log_batches(client, child, parameters=parameters.get(str(model)), metrics=_metrics(rows))
+                evaluated = create_recommender(str(model), **parameters.get(str(model), {})).params
+                log_batches(client, child, parameters=evaluated, metrics=_metrics(rows))
 
 
 def log_evaluation_verdict(run_id: str, best: str, words: str) -> None:

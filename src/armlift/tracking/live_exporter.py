@@ -91,14 +91,21 @@ def export_until_orphaned(
     """
     if hasattr(os, "nice"):
         os.nice(10)
-    stop = threading.Event()
+    stop, closed, parent = threading.Event(), threading.Event(), os.getppid()
+
+    def wait_for_the_end() -> None:
+        lifeline.read()
+        closed.set()
 
     def end_with_parent() -> None:
-        lifeline.read()
+        # Another child of the same parent may hold the other end open: then the parent's number tells.
+        while not closed.wait(1.0) and os.getppid() == parent:
+            pass
         stop.set()
         time.sleep(_GRACE_SECONDS)
         os._exit(0)  # MLflow keeps this process waiting; what it did not answer is exported again
 
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     threading.Thread(target=end_with_parent, daemon=True).start()
     keep_exporting(source, stop, root=root, seconds=seconds)
 

@@ -1,8 +1,8 @@
 """Live traffic in MLflow: aggregates only, one run for each day, session batch and strategy.
 
 MLflow knows a point of a metric by run, name, step, time and value, and takes the same point again for a
-repetition. Windows never change, and the id of their run is kept beside them; so a window may be logged
-as often as it takes, by whomever, and is in MLflow once. It is forgotten only after MLflow has it.
+repetition. Windows never change, and the id of their run is kept beside them; so a window may be logged as
+often as it takes, by whomever, and is in MLflow once. It is forgotten only after MLflow has it.
 """
 
 from __future__ import annotations
@@ -28,23 +28,27 @@ from armlift.tracking.registry import use_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run, RunInfo
+    from mlflow.entities import Metric, Run
 
 logger = logging.getLogger(__name__)
 
 RUN_TAG = "armlift.live_run"
 """Tag that names a run: experiment, strategy, day and session batch, separated by `/`."""
 
+PROGRESS_METRIC = "exported_until_ms"
+"""First point of every window: its end, milliseconds since 1970. All windows before it are in MLflow."""
+
 DEADLINE_SECONDS = 40.0
 _LEASE_SECONDS = 60.0  # whoever dies meanwhile holds up the others for so long
-_WINDOWS_AT_ONCE = 500
+_WINDOWS_AT_ONCE = 100
 
 # MLflow waits 120 s for an answer and asks eight times. Windows are kept, so nothing is lost by giving up.
-_LIMITS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+_LIMITS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 # These print a traceback for what is then raised, and said in one line.
 _TALKATIVE = ("mlflow.store.db.utils", "urllib3.connectionpool")
 _LOCK_SECONDS = 2.0
 _ACTIVE = "active"
+_POINTS_AT_ONCE = 1000  # what MLflow takes in a call
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -126,7 +130,7 @@ def export_live(
         now: Time, microseconds UTC.
         root: Root of the project, whose MLflow store is used.
         deadline: Seconds after which the rest is left for the next time; a call that was begun may end later,
-            by 10 s on a server and 25 s on a SQLite file.
+            by 20 s.
 
     Raises:
         TrackingError: MLflow cannot be used; the windows are kept.
@@ -152,9 +156,11 @@ def _export(source: LiveSource, now: int, root: Path, end: float) -> tuple[int, 
         with tracking_client() as client:
             while windows := source.windows(_WINDOWS_AT_ONCE):
                 for run, group in _by_run(windows):
-                    metrics += _log(client, source, run, group, root)
-                    source.exported(group)
-                    exported += len(group)
+                    logged, is_done = _log(client, source, run, group, root, end)
+                    metrics += logged
+                    if is_done:
+                        source.exported(group)
+                        exported += len(group)
                     if time.monotonic() >= end:
                         return exported, metrics
             for run, run_id in source.open_runs(now).items():
@@ -171,37 +177,49 @@ def _by_run(windows: Sequence[LiveWindow]) -> Iterator[tuple[LiveRun, list[LiveW
 
 
 def _log(
-    client: MlflowClient, source: LiveSource, run: LiveRun, windows: Sequence[LiveWindow], root: Path
-) -> int:
-    """Log windows of one run; give the number of points."""
-    run_id = _run_id(client, source, run, root)
-    if run_id is None:
+    client: MlflowClient,
+    source: LiveSource,
+    run: LiveRun,
+    windows: Sequence[LiveWindow],
+    root: Path,
+    end: float,
+) -> tuple[int, bool]:
+    """Log windows of one run, for at least one call; give the number of points, and whether that was all."""
+    found = _run(client, source, run, root)
+    if found is None:
         logger.warning("%s was deleted in MLflow: %d windows are not logged", "/".join(run), len(windows))
-        return 0
-    points = [point for window in windows for point in _points(window)]
-    log_batches(client, run_id, metrics=points)
-    return len(points)
+        return 0, True
+    # A batch is there whole or not at all, and the next one is sent when it is: so only the last window may
+    # be there in part. The others are not sent again, since MLflow takes seconds to recognise many points.
+    until = found.data.metrics.get(PROGRESS_METRIC, 0)
+    points = [point for window in windows if window.ts // 1000 >= until for point in _points(window)]
+    for start in range(0, len(points), _POINTS_AT_ONCE):
+        if start and time.monotonic() >= end:
+            return start, False
+        log_batches(client, found.info.run_id, metrics=points[start : start + _POINTS_AT_ONCE])
+    return len(points), True
 
 
-def _run_id(client: MlflowClient, source: LiveSource, run: LiveRun, root: Path) -> str | None:
-    """The run's id in MLflow, where it is made if need be; None if somebody deleted it there."""
+def _run(client: MlflowClient, source: LiveSource, run: LiveRun, root: Path) -> Run | None:
+    """The run in MLflow, where it is made if need be; None if somebody deleted it there."""
     kept = source.run_id(run)
-    info = _info(client, kept) if kept else None
-    if kept and info:  # else it is new, or this MLflow store is
-        return kept if info.lifecycle_stage == _ACTIVE else None
-    design = source.design(run)
-    experiment = _experiment(client, design.tracking_experiment, root)
-    if experiment is None:
-        return None
-    return source.keep_run_id(run, _find_or_create(client, experiment, design, run), instead_of=kept)
+    found = _find(client, kept) if kept else None
+    if found is None:  # it is new, or this MLflow store is
+        design = source.design(run)
+        experiment = _experiment(client, design.tracking_experiment, root)
+        if experiment is None:
+            return None
+        made = _find_or_create(client, experiment, design, run)
+        found = _find(client, source.keep_run_id(run, made, instead_of=kept))
+    return found if found and found.info.lifecycle_stage == _ACTIVE else None
 
 
-def _info(client: MlflowClient, run_id: str) -> RunInfo | None:
+def _find(client: MlflowClient, run_id: str) -> Run | None:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     try:
-        return client.get_run(run_id).info
+        return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             raise
@@ -245,10 +263,10 @@ def _namesakes(client: MlflowClient, experiment: str, run: LiveRun) -> list[Run]
 
 def _close(client: MlflowClient, run: LiveRun, run_id: str) -> None:
     """End a run, and delete empty ones of its name, made by a server after it was given up on."""
-    info = _info(client, run_id)
-    if info is None or info.lifecycle_stage != _ACTIVE:
+    found = _find(client, run_id)
+    if found is None or found.info.lifecycle_stage != _ACTIVE:
         return
-    for other in _namesakes(client, info.experiment_id, run):
+    for other in _namesakes(client, found.info.experiment_id, run):
         if other.info.run_id != run_id:
             client.delete_run(other.info.run_id)
     client.set_terminated(run_id, "FINISHED", (_start(run) + _DAY) // 1000)
@@ -263,7 +281,8 @@ def _points(window: LiveWindow) -> Iterator[Metric]:
     from mlflow.entities import Metric
 
     step = (window.ts - _start(window.run)) // 1_000_000
-    for name, value in window_metrics(window).items():
+    metrics = {PROGRESS_METRIC: float(window.ts // 1000)} | window_metrics(window)
+    for name, value in metrics.items():
         yield Metric(entity_key(name), value, window.ts // 1000, step)
 
 

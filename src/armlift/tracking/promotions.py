@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from armlift.errors import ParameterError
 from armlift.evaluation.results import direction
 from armlift.tracking.alias_moves import AliasMove, Evidence, move_alias
-from armlift.tracking.client import entity_key, tracking_client
+from armlift.tracking.client import entity_key, shorten, tracking_client
 from armlift.tracking.evaluations import DATA_TAG, MODEL_TAG
 from armlift.tracking.registry import (
     ALIASES,
     RecommenderVersion,
     aliased_versions,
     find_version,
+    hyper_parameters,
 )
 from armlift.tracking.router import ROUTER_POLICIES, register_router
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 DEFAULT_METRIC = "temporal.ndcg@10"
 _LONGEST_REASON = 1000
@@ -33,8 +39,9 @@ def promote(
 ) -> AliasMove:
     """Move an alias to a recommender that has earned it; the router follows its policies.
 
-    A recommender needs an evaluation on the current data snapshot; to become champion, one that is not worse
-    than the champion's on the same snapshot. Only `force` does without, and then a reason must be given.
+    A recommender needs an evaluation on the current data snapshot, with the hyper-parameters it was trained
+    with; to become champion, one that is not worse than the champion's on the same snapshot. Only `force`
+    does without, and then a reason must be given.
 
     Args:
         model: An alias, a version, or a recommender's name for its newest version.
@@ -77,32 +84,6 @@ def promote(
     return move
 
 
-def newest_evaluation(recommender: str, data_hash: str, metric: str) -> Evidence | None:
-    """Find the newest finished evaluation of a recommender on a data snapshot.
-
-    Args:
-        recommender: Its name.
-        data_hash: Content hash of the snapshot.
-        metric: `<split>.<metric>`; an evaluation without a finite value of it does not count.
-
-    Raises:
-        TrackingError: The store cannot be used.
-    """
-    wanted = {MODEL_TAG: recommender, DATA_TAG: data_hash}
-    tags = " and ".join(f"tags.`{key}` = '{value}'" for key, value in wanted.items())
-    with tracking_client() as client:
-        runs = client.search_runs(
-            [experiment.experiment_id for experiment in client.search_experiments()],
-            f"{tags} and attributes.status = 'FINISHED'",
-            order_by=["attributes.start_time DESC"],
-        )
-    for run in runs:
-        value = run.data.metrics.get(entity_key(metric), math.nan)
-        if math.isfinite(value):
-            return Evidence(metric, value, run.info.run_id)
-    return None
-
-
 def _weigh(version: RecommenderVersion, alias: str, data_hash: str, metric: str, margin: float) -> Evidence:
     """Give what speaks for the recommender; raise what speaks against it."""
     own = _evaluation(version, data_hash, metric)
@@ -122,12 +103,49 @@ def _weigh(version: RecommenderVersion, alias: str, data_hash: str, metric: str,
 
 
 def _evaluation(version: RecommenderVersion, data_hash: str, metric: str) -> Evidence:
-    found = newest_evaluation(version.recommender, data_hash, metric)
-    if found is None:
+    """Give the newest evaluation of what is registered: same recommender, same hyper-parameters."""
+    runs = _evaluation_runs(version.recommender, data_hash, metric)
+    if not runs:
         raise ParameterError(
             "model",
             str(version),
             f"evaluated with {metric} on the current data snapshot {data_hash[:12]}",
             "Run `kedro run --pipelines=evaluate`, or overrule: --force --why TEXT.",
         )
-    return found
+    registered = _as_logged(hyper_parameters(version))
+    for run in runs:
+        if run.data.params == registered:
+            return Evidence(metric, run.data.metrics[entity_key(metric)], run.info.run_id)
+    evaluated = runs[0].data.params
+    differences = [
+        f"{name} {evaluated.get(name, 'unset')} (the model: {registered.get(name, 'unset')})"
+        for name in sorted({*evaluated, *registered})
+        if evaluated.get(name) != registered.get(name)
+    ]
+    raise ParameterError(
+        "model",
+        str(version),
+        f"evaluated with its own hyper-parameters; the newest evaluation has {', '.join(differences)}",
+        "Give `training` and `evaluation` the same and run `kedro run --pipelines=evaluate`, or overrule: "
+        "--force --why TEXT.",
+    )
+
+
+def _evaluation_runs(recommender: str, data_hash: str, metric: str) -> list[Run]:
+    """Find the finished evaluations with a finite value of a metric, the newest first."""
+    wanted = {MODEL_TAG: recommender, DATA_TAG: data_hash}
+    tags = " and ".join(f"tags.`{key}` = '{value}'" for key, value in wanted.items())
+    with tracking_client() as client:
+        runs = client.search_runs(
+            [experiment.experiment_id for experiment in client.search_experiments()],
+            f"{tags} and attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+        )
+    return [run for run in runs if math.isfinite(run.data.metrics.get(entity_key(metric), math.nan))]
+
+
+def _as_logged(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Parameters as MLflow gives them back from a run."""
+    from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH
+
+    return {entity_key(name): shorten(str(value), MAX_PARAM_VAL_LENGTH) for name, value in parameters.items()}

@@ -97,7 +97,7 @@ def newest_versions() -> dict[str, RecommenderVersion]:
     """
     with tracking_client() as client:
         found = client.search_model_versions(f"name = '{RECOMMENDERS}'", order_by=["version_number ASC"])
-    return {version.name: version for version in map(_read, found)}
+    return {version.recommender: version for version in map(_read, found)}
 
 
 def find_version(reference: str) -> RecommenderVersion:
@@ -127,6 +127,19 @@ def find_version(reference: str) -> RecommenderVersion:
         f"an alias, a version or one of {', '.join(sorted(known)) or 'none so far'}",
         "Choose one of these, or train it: kedro run --pipelines=train.",
     )
+
+
+def hyper_parameters(version: RecommenderVersion) -> dict[str, Any]:
+    """Read the hyper-parameters of a registered recommender, defaults included, from the model itself.
+
+    Raises:
+        TrackingError: The store cannot be used, or the model's files are gone.
+    """
+    from mlflow.artifacts import load_dict
+
+    with tracking_client():
+        described = load_dict(f"{version.uri}/artifacts/{version.recommender}/recommender.json")
+    return dict(described["params"])
 
 
 def load_policy(reference: str) -> PyFuncModel:

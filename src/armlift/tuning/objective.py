@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,6 +24,11 @@ from armlift.tuning.space import Choice
 RATING_METRICS = ("rmse", "mae")
 CLICK_METRICS = ("auc", "pr_auc")
 PROBABILITY_METRICS = ("log_loss", "brier", "ece")
+# Errors that come from code, not from unlucky hyper-parameters, which end in all the others.
+FAULTS = (TypeError, AttributeError, NameError, LookupError, ImportError, AssertionError, NotImplementedError)
+
+logger = logging.getLogger(__name__)
+
 METRICS = (*RANKING_METRICS, *RATING_METRICS, *CLICK_METRICS, *PROBABILITY_METRICS)
 
 
@@ -140,6 +148,9 @@ class Objective:
     def measure(self, params: Mapping[str, Choice], fold: int) -> Measurement:
         """Fit on a fold with these hyper-parameters and measure; one thread, as workers share the cores.
 
+        Whatever goes wrong fails the trial with its reason and not the search. What no hyper-parameter
+        should bring about, a fault of a program, is also logged with its traceback.
+
         Args:
             params: Hyper-parameters of the search space.
             fold: Number of the fold, from 1.
@@ -153,6 +164,13 @@ class Objective:
                 recommender.fit(split.train, self.items, seed=self.seed)
                 value = self.criterion.measure(recommender, split, self.items, self.seed)
         except Exception as error:
-            # Unlucky hyper-parameters end in errors of every kind; one trial must not end the search.
-            return Measurement(float("nan"), perf_counter() - started, f"{type(error).__name__}: {error}")
+            if isinstance(error, FAULTS):
+                logger.exception("%s with %s fails by a fault of the program", self.recommender, dict(params))
+            return Measurement(float("nan"), perf_counter() - started, _reason(error))
         return Measurement(value, perf_counter() - started)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"

@@ -41,7 +41,6 @@ async def refuse(
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
     ]
     if retry_after is not None:
         headers.append((b"retry-after", str(max(1, ceil(retry_after))).encode()))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPSendMessage, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from armlift.serving.access_log import AccessLog
 from armlift.serving.metrics import Metrics
 from armlift.serving.middleware.answers import refuse
 
-logger = logging.getLogger("armlift.access")
-
 MAX_BODY = 64 * 1024
+_Header = tuple[bytes, bytes]
 _UNKNOWN = "unknown"
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
 class Doorkeeper:
@@ -26,6 +26,7 @@ class Doorkeeper:
         hosts: Host names that may stand in `Host`, without ports; `*` for any.
         origins: Origins of other sites whose pages may call; none by default.
         metrics: Told every answer.
+        log: Told every answer.
         paths: Path templates, for the log and the metrics: what a client typed goes into neither.
     """
 
@@ -35,9 +36,10 @@ class Doorkeeper:
         hosts: Sequence[str],
         origins: Sequence[str],
         metrics: Metrics,
+        log: AccessLog,
         paths: Sequence[str],
     ) -> None:
-        self._app, self._metrics = app, metrics
+        self._app, self._metrics, self._log = app, metrics, log
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._origins = frozenset(origin.rstrip("/").lower().encode() for origin in origins)
         self._paths = frozenset(path for path in paths if "{" not in path)
@@ -66,8 +68,7 @@ class Doorkeeper:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if allow:
-                    _add_cors(message, allow)
+                message["headers"] = _with_defaults(message["headers"], allow)
             await send(message)
 
         if not self._knows(host):
@@ -82,7 +83,9 @@ class Doorkeeper:
             await refuse(
                 scope, receive, noting, 403, "origin_denied", "This origin may not call here", detail
             )
-        elif length and (not length.isdigit() or int(length) > MAX_BODY):
+        elif "\0" in scope["path"]:  # neither files nor stores have such names
+            await refuse(scope, receive, noting, 404, "not_found", "There is nothing here", "")
+        elif length and (not length.isdigit() or len(length) > 9 or int(length) > MAX_BODY):
             self._metrics.refused.labels("size").inc()
             detail = f"At most {MAX_BODY} bytes. Send events in smaller batches."
             await refuse(scope, receive, noting, 413, "too_large", "The request is too large", detail)
@@ -94,8 +97,8 @@ class Doorkeeper:
         if scope["type"] == ScopeType.HTTP:
             path, seconds = self._template(scope["path"]), perf_counter() - started
             self._metrics.answered(path, status, seconds)
-            if logger.isEnabledFor(logging.INFO):
-                logger.info("%s %s %d %.1f ms", scope["method"], path, status, 1e3 * seconds)
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._log.note(method, path, status, seconds)
 
     def _knows(self, host: bytes) -> bool:
         if host in self._hosts or b"*" in self._hosts:
@@ -118,12 +121,18 @@ def _same_origin(origin: bytes, host: bytes, scope: Scope) -> bool:
     return origin.lower() in (scheme + b"://" + host.lower(), b"https://" + host.lower())
 
 
-def _add_cors(message: HTTPSendMessage, origin: bytes) -> None:
-    message["headers"] = [  # type: ignore[typeddict-unknown-key]
-        *message["headers"],  # type: ignore[typeddict-item]
-        (b"access-control-allow-origin", origin),
-        (b"access-control-allow-methods", b"GET, POST"),
-        (b"access-control-allow-headers", b"authorization, content-type, x-api-key"),
-        (b"access-control-max-age", b"600"),
-        (b"vary", b"origin"),
-    ]
+def _with_defaults(headers: Iterable[_Header], origin: bytes) -> list[_Header]:
+    """Add what every answer says unless it says otherwise: that it is not to be kept, and who may read it."""
+    given = list(headers)
+    if not any(name == b"cache-control" for name, _ in given):
+        given.append((b"cache-control", b"no-store"))
+    if origin:
+        given += [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", b"authorization, content-type, if-none-match, x-api-key"),
+            (b"access-control-expose-headers", b"etag, retry-after"),
+            (b"access-control-max-age", b"600"),
+            (b"vary", b"origin"),
+        ]
+    return given

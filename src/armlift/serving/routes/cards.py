@@ -24,14 +24,16 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
-from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 from markupsafe import Markup
 
 from armlift.serving.film_titles import film_title
+from armlift.serving.films import Page
 from armlift.serving.messages import CATALOGUE, Messages, speak
+from armlift.serving.middleware import ANYBODY
 from armlift.serving.posters import poster
 from armlift.serving.schemas import Amount, Id, Ingested, Item, Token
+from armlift.serving.static_files import static_files
 
 CardRequest = Request[Any, Any, State]
 
@@ -54,37 +56,13 @@ PAGE_HEADERS: Final = {
 }
 
 
-class Page(NamedTuple):
-    """Films to show next.
-
-    Attributes:
-        decision_id: Signed id of the decision they come from; None if they come from none.
-        items: The films, the best first.
-        first_position: Place of the first of them in its slate, from 0.
-        has_more: Whether others can follow.
-    """
-
-    decision_id: str | None
-    items: Sequence[Item]
-    first_position: int = 0
-    has_more: bool = True
-
-
 class Recommendations(Protocol):
-    """What the card application needs of the router, which is `app.state.router`."""
+    """What the card application needs, as `app.state.films`; a `Films` where the router serves."""
 
     async def recommend(
         self, user_id: str, *, session_id: str, agent: str, address: str, shown: Collection[int]
     ) -> Page:
-        """Choose what a visitor sees next; where nothing is running, what is popular, without a decision.
-
-        Args:
-            user_id: The visitor's random id.
-            session_id: Random id of the browser's session.
-            agent: User agent.
-            address: Address of the other end.
-            shown: Films that the page shows already; without any, a new decision is asked for.
-        """
+        """Choose what a visitor sees next; `shown` are the films that the page shows already."""
         ...
 
     def item(self, item_id: int) -> Item | None:
@@ -174,7 +152,7 @@ async def more(
 async def film(request: CardRequest, item_id: FromPath[int], lang: FromQuery[str | None] = None) -> Template:
     """Show a film: as a piece of the page to the page's script, else as a page of its own."""
     visit = _visit(request, lang)
-    found = _router(request).item(item_id)
+    found = _films(request).item(item_id)
     path = f"/cards/films/{item_id}"
     if found is None:
         return _page("missing.html", visit, {"path": path}, status_code=404)
@@ -198,7 +176,7 @@ async def events(request: CardRequest, data: JSONBody[CardEvents]) -> Ingested:
     who = {"user_id": user_id, "session_id": _known_id(request, _SESSION)}
     bodies = [msgspec.to_builtins(event) | who for event in data.events]
     agent, address = _sender(request)
-    return await _router(request).ingest(bodies, agent=agent, address=address)
+    return await _films(request).ingest(bodies, agent=agent, address=address)
 
 
 def _static_version() -> str:
@@ -228,20 +206,22 @@ def card_routes() -> list[Router]:
     pages = Router(
         "/",
         route_handlers=[home, more, film, events],
+        opt={"scope": ANYBODY},
         response_headers=PAGE_HEADERS,
         include_in_schema=False,
     )
-    static = create_static_files_router(
+    static = static_files(
         STATIC_PATH,
-        [_STATIC],
+        _STATIC,
         cache_control=CacheControlHeader(max_age=_YEAR_SECONDS, public=True, immutable=True),
+        opt={"scope": ANYBODY},
     )
     return [pages, static]
 
 
-def _router(request: CardRequest) -> Recommendations:
-    router: Recommendations = request.app.state.router
-    return router
+def _films(request: CardRequest) -> Recommendations:
+    films: Recommendations = request.app.state.films
+    return films
 
 
 def _sender(request: CardRequest) -> tuple[str, str]:
@@ -270,7 +250,7 @@ def _visit(request: CardRequest, lang: str | None) -> _Visit:
 
 async def _recommend(request: CardRequest, visit: _Visit, shown: tuple[int, ...]) -> Page:
     agent, address = _sender(request)
-    return await _router(request).recommend(
+    return await _films(request).recommend(
         visit.user_id, session_id=visit.session_id, agent=agent, address=address, shown=shown
     )
 

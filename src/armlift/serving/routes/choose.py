@@ -6,17 +6,20 @@ from typing import Annotated
 
 import msgspec
 from litestar import Request, get, post
-from litestar.datastructures import CacheControlHeader, State
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.types import ASGIApp
 
 from armlift.errors import ParameterError
 from armlift.serving.decisions import Decided
+from armlift.serving.json_answer import JsonAnswer
 from armlift.serving.middleware import caller_of
+from armlift.serving.problems import problems
 from armlift.serving.router import Router
 from armlift.serving.schemas import Choice, ChooseBody
 
 RouterRequest = Request[None, None, State]
-NO_STORE = CacheControlHeader(no_store=True)
 
 _User = Annotated[
     str, QueryParameter(min_length=1, max_length=128, description="The user's id, hashed at once.")
@@ -30,7 +33,12 @@ _Context = Annotated[
 _Session = Annotated[str | None, QueryParameter(max_length=128, description="Session.")]
 
 
-@get("/choose", cache_control=NO_STORE, opt={"scope": "decide"}, tags=["decisions"], summary="Choose an arm")
+_ANSWERS = problems(404, 422) | {
+    200: ResponseSpec(Choice, generate_examples=False, description="An arm and its items")
+}
+
+
+@get("/choose", opt={"scope": "decide"}, tags=["decisions"], summary="Choose an arm", responses=_ANSWERS)
 async def choose(
     request: RouterRequest,
     user_id: _User,
@@ -38,7 +46,7 @@ async def choose(
     context: _Context = None,
     session_id: _Session = None,
     simulated: FromQuery[bool] = False,
-) -> Choice:
+) -> ASGIApp:
     """Give a user an arm and its items.
 
     Send the `decision_id` back with the reward. Prefer POST where the user's id must not show in a URL.
@@ -52,18 +60,18 @@ async def choose(
         session_id=session_id or "",
         simulated=simulated,
     )
-    return answer(decided)
+    return JsonAnswer(answer(decided))
 
 
 @post(
     "/choose",
     status_code=200,
-    cache_control=NO_STORE,
     opt={"scope": "decide"},
     tags=["decisions"],
     summary="Choose an arm, asked in a body",
+    responses=_ANSWERS,
 )
-async def choose_by_body(request: RouterRequest, data: JSONBody[ChooseBody]) -> Choice:
+async def choose_by_body(request: RouterRequest, data: JSONBody[ChooseBody]) -> ASGIApp:
     """Give a user an arm and its items, with the user's id in the body instead of the URL."""
     router: Router = request.app.state.router
     decided = await router.decisions.choose(
@@ -74,7 +82,7 @@ async def choose_by_body(request: RouterRequest, data: JSONBody[ChooseBody]) -> 
         session_id=data.session_id or "",
         simulated=data.simulated,
     )
-    return answer(decided)
+    return JsonAnswer(answer(decided))
 
 
 def answer(decided: Decided) -> Choice:

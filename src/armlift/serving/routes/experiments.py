@@ -12,8 +12,9 @@ from litestar.params import FromPath, JSONBody
 
 from armlift.experiments.brief import Brief
 from armlift.experiments.life_cycle import ACTIONS, possible_actions
+from armlift.serving.problems import problems
 from armlift.serving.router import Router
-from armlift.serving.routes.choose import NO_STORE, RouterRequest
+from armlift.serving.routes.choose import RouterRequest
 from armlift.storage import ExperimentRow, forget
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
@@ -100,7 +101,13 @@ class ActionBody(msgspec.Struct, forbid_unknown_fields=True):
     who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
 
 
-@get("/api/experiments", cache_control=NO_STORE, opt={"scope": "read"}, tags=["experiments"], summary="List")
+@get(
+    "/api/experiments",
+    opt={"scope": "read"},
+    responses=problems(),
+    tags=["experiments"],
+    summary="List",
+)
 async def list_experiments(request: RouterRequest) -> list[ExperimentView]:
     """List all experiments, the first created first."""
     router: Router = request.app.state.router
@@ -110,8 +117,8 @@ async def list_experiments(request: RouterRequest) -> list[ExperimentView]:
 
 @get(
     "/api/experiments/{experiment_id:str}",
-    cache_control=NO_STORE,
     opt={"scope": "read"},
+    responses=problems(404),
     tags=["experiments"],
     summary="One, with brief and history",
 )
@@ -138,7 +145,13 @@ async def show_experiment(request: RouterRequest, experiment_id: FromPath[str]) 
     )
 
 
-@post("/api/experiments", opt={"scope": "admin"}, tags=["experiments"], summary="Create from a brief")
+@post(
+    "/api/experiments",
+    opt={"scope": "admin"},
+    responses=problems(422),
+    tags=["experiments"],
+    summary="Create from a brief",
+)
 async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) -> ExperimentView:
     """Create an experiment in the state `draft`."""
     router: Router = request.app.state.router
@@ -151,6 +164,7 @@ async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) 
     "/api/experiments/{experiment_id:str}/{action:str}",
     status_code=200,
     opt={"scope": "admin"},
+    responses=problems(404, 409, 422),
     tags=["experiments"],
     summary="Start, pause, resume, complete, archive or force a winner",
 )
@@ -171,6 +185,7 @@ async def act(
     "/api/users/{user_id:str}",
     status_code=200,
     opt={"scope": "admin"},
+    responses=problems(),
     tags=["experiments"],
     summary="Forget a user",
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 from litestar import MediaType, Response, get
+from litestar.openapi.datastructures import ResponseSpec
 
 from armlift.serving.metrics import Metrics
 from armlift.serving.middleware import ANYBODY
+from armlift.serving.problems import problems
 from armlift.serving.router import Router
-from armlift.serving.routes.choose import NO_STORE, RouterRequest
+from armlift.serving.routes.choose import RouterRequest
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -22,8 +24,8 @@ class Health(msgspec.Struct, frozen=True):
 
 @get(
     "/health/live",
-    cache_control=NO_STORE,
     opt={"scope": ANYBODY},
+    responses=problems(),
     tags=["operation"],
     summary="Does the process answer?",
 )
@@ -34,8 +36,8 @@ async def live() -> dict[str, str]:
 
 @get(
     "/health/ready",
-    cache_control=NO_STORE,
     opt={"scope": ANYBODY},
+    responses=problems() | {503: ResponseSpec(Health, description="It cannot, now", generate_examples=False)},
     tags=["operation"],
     summary="Can it decide and commit?",
 )
@@ -53,8 +55,8 @@ async def ready(request: RouterRequest) -> Response[Health]:
 
 @get(
     "/metrics",
-    cache_control=NO_STORE,
     opt={"scope": "read"},
+    responses=problems(),
     tags=["operation"],
     media_type=MediaType.TEXT,
     summary="Metrics for Prometheus",

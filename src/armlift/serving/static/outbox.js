@@ -13,6 +13,7 @@ let memory = []; // stands in where the browser keeps nothing
 let timer = 0;
 let failures = 0;
 let sending = new Set();
+const carried = new Set(); // by a beacon, whose answer nobody hears
 
 function read() {
   try {
@@ -77,10 +78,12 @@ export async function flush() {
 
 // The page may be gone before an answer comes: a beacon outlives it, and what it carried stays in the outbox.
 function flushBeforeLeaving() {
-  const batch = read().filter((event) => !sending.has(event.event_id)).slice(0, BATCH);
-  if (batch.length > 0 && navigator.onLine) {
-    navigator.sendBeacon(URL, new Blob([JSON.stringify({ events: batch })], { type: "application/json" }));
-  }
+  const batch = read()
+    .filter(({ event_id: id }) => !sending.has(id) && !carried.has(id))
+    .slice(0, BATCH);
+  if (batch.length === 0 || !navigator.onLine) return;
+  const body = new Blob([JSON.stringify({ events: batch })], { type: "application/json" });
+  if (navigator.sendBeacon(URL, body)) batch.forEach((event) => carried.add(event.event_id));
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -1,7 +1,7 @@
 """Brings a store's tables to what this version of armlift needs.
 
-A change of `schema.py` takes a new module in `versions/`, with `revision` one above and `down_revision` the one
-before, and its number in `HEAD`. A test compares the outcome of all of them with the schema, on both stores.
+A change of `schema.py` takes a new module in `versions/`, with `revision` one above and `down_revision` the
+one before, and its number in `HEAD`. A test compares the outcome of all of them with the schema.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def migrate(database: Database) -> bool:
             return False
         if revision is not None and revision > HEAD:
             raise DataError(
-                f"{database.name} has revision {revision} of the tables, and this armlift knows {HEAD} at most. "
-                "A newer one has been here: upgrade armlift, or restore the backup from before."
+                f"{database.name} has revision {revision} of the tables, this armlift knows {HEAD} at most: "
+                "a newer one has been here. Upgrade armlift, or restore the backup from before."
             )
         _upgrade(connection)
     return True

@@ -37,12 +37,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_assignments_user_key"), "assignments", ["user_key"], unique=False)
     op.create_table(
         "audit",
-        sa.Column(
-            "audit_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            sa.Identity(always=False),
-            nullable=False,
-        ),
+        sa.Column("audit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("experiment_id", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
@@ -204,7 +199,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=True),
         sa.Column("changes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("totals", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("closed", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("closed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint(
             "experiment_id", "strategy_id", "day", "session_batch", name=op.f("pk_live_runs")
         ),
@@ -212,12 +207,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "live_windows",
-        sa.Column(
-            "number",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            sa.Identity(always=False),
-            nullable=False,
-        ),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("experiment_id", sa.Text(), nullable=False),
         sa.Column("strategy_id", sa.Text(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),
@@ -238,12 +228,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "monitoring",
-        sa.Column(
-            "monitoring_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            sa.Identity(always=False),
-            nullable=False,
-        ),
+        sa.Column("monitoring_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("experiment_id", sa.Text(), nullable=False),
         sa.Column("metric", sa.Text(), nullable=False),
@@ -286,12 +271,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "deployments",
-        sa.Column(
-            "deployment_id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            sa.Identity(always=False),
-            nullable=False,
-        ),
+        sa.Column("deployment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("arm_id", sa.Text(), nullable=False),
         sa.Column("model_name", sa.Text(), nullable=False),
