@@ -1,4 +1,4 @@
-"""Requests that nobody should send, drawn by a seed: bytes as they go over the wire, and a client for them."""
+"""Requests that nobody should send, by a seed: bytes as they go over the wire; and a client for them."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import click
 
 from armlift.commands.download import download
 from armlift.commands.experiments import experiments
+from armlift.commands.export_live import export_live
 from armlift.commands.forget import forget
 from armlift.commands.keys import keys
 from armlift.commands.plan import plan
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(download)
 main.add_command(experiments)
+main.add_command(export_live)
 main.add_command(forget)
 main.add_command(keys)
 main.add_command(plan)

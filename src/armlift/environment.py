@@ -10,11 +10,12 @@
 | `ARMLIFT_SECRET` | what signs decisions, comma-separated, newest first | made and kept in development |
 | `ARMLIFT_USER_SECRET` | what makes users' keys | made and kept in development |
 | `ARMLIFT_API_KEYS` | `on` or `off`: do requests need an API key | on; off on this machine |
+| `ARMLIFT_API_KEY` | the key that the commands show a router | none |
 | `ARMLIFT_REQUIRE_DECISION_ID` | `on` or `off`: do rewards need a decision id | on; off on this machine |
 | `ARMLIFT_ALLOWED_HOSTS` | host names that requests may address, comma-separated | loopback, API_BASE_URL's |
 | `ARMLIFT_ALLOWED_ORIGINS` | origins whose pages may call, comma-separated | none |
 | `ARMLIFT_RATE_LIMIT` | requests a second for each key; 0 for no limit | 1000; 0 on this machine |
-| `ARMLIFT_EXPORT_SECONDS` | seconds from one export to MLflow to the next | 60 |
+| `ARMLIFT_EXPORT_SECONDS` | seconds within which live traffic reaches MLflow | 60 |
 | `ARMLIFT_RETENTION_DAYS` | days for which decisions and events are kept | 365 |
 | `MLFLOW_TRACKING_URI` | where MLflow keeps its runs | SQLite, `mlflow.db` in the root |
 
@@ -60,7 +61,7 @@ class RouterSettings:
             `*` stands for any.
         allowed_origins: Origins whose pages may call.
         rate_limit: Requests a second for each key; 0 for no limit.
-        export_seconds: Seconds from one export to MLflow to the next.
+        export_seconds: Seconds within which live traffic reaches MLflow.
         retention_days: Days for which decisions and events are kept.
     """
 

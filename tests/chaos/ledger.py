@@ -43,6 +43,7 @@ class Stored:
     Attributes:
         rewards: Logged rewards that arrived since the moment asked for.
         decisions: Arm and propensity of the decisions made since then.
+        orphans: Decisions of these rewards that are not in the log.
         counters: What the router believes of each arm.
         events: The same sums, over all of the log.
         decisions_counted: Decisions of each arm by its counter.
@@ -51,6 +52,7 @@ class Stored:
 
     rewards: list[StoredReward]
     decisions: dict[str, tuple[Arm, float]]
+    orphans: list[str]
     counters: dict[Arm, Sums]
     events: dict[Arm, Sums]
     decisions_counted: dict[Arm, int]
@@ -120,8 +122,9 @@ def contradictions(
             faults.append(f"{decision_id}: stored {number} times")
         if decision_id not in sent:
             faults.append(f"{decision_id}: stored and never sent")
-        if decision_id not in stored.decisions:
-            faults.append(f"{decision_id}: rewarded, but its decision is not in the log")
+    faults += [
+        f"{decision_id}: rewarded, but its decision is not in the log" for decision_id in stored.orphans
+    ]
     for decision_id, (arm, propensity) in stored.decisions.items():
         choice = chosen.get(decision_id)
         if choice is not None and (choice.arm, choice.propensity) != (arm, propensity):

@@ -66,6 +66,7 @@ def _read(cursor: Any, since: int) -> Stored:
         f"count(*), sum(reward), sum(reward * reward) from events where event_type = 'reward' and {counted}"
     )
     rewards = f"from events where event_type = 'reward' and ts_server >= {since}"
+    orphaned = "not exists (select 1 from decisions where decisions.decision_id = events.decision_id)"
     return Stored(
         rewards=[
             StoredReward(row[0], tuple(row[1:4]), row[4])
@@ -75,6 +76,7 @@ def _read(cursor: Any, since: int) -> Stored:
             row[0]: (tuple(row[1:4]), row[4])
             for row in rows(f"select decision_id, {arm}, propensity from decisions where ts >= {since}")
         },
+        orphans=[row[0] for row in rows(f"select decision_id {rewards} and {orphaned}")],
         counters={tuple(row[:3]): Sums(*row[3:6]) for row in counters},
         events={tuple(row[:3]): Sums(*row[3:]) for row in rows(f"select {arm}, {sums} group by {arm}")},
         decisions_counted={tuple(row[:3]): row[6] for row in counters},

@@ -150,7 +150,9 @@ class Storm:
         """Read the store and compare; note the decisions that a killed router took with it."""
         stored = await asyncio.to_thread(self._store.read, max(0, int(since * 1e6)))
         for name, choice in self._ledger.chosen.items():
-            if choice.port == port and killed - 5 < choice.answered < killed and name not in stored.decisions:
+            if name in stored.decisions or name in self._lost or choice.port != port:
+                continue
+            if killed - 5 < choice.answered < killed:
                 self._lost.add(name)
                 self._report.oldest_lost = max(self._report.oldest_lost, killed - choice.answered)
         if since == 0.0:

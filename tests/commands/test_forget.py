@@ -71,5 +71,5 @@ def test_a_router_that_holds_the_store_does_it(store, tmp_path, monkeypatch):
         router.answer = 200, {"decisions": 2, "events": 4, "assignments": 1, "users": 1}
         output = run("ada b/c?", "--why", "asked for it")
     assert output.startswith("Without the person now: 2 decisions")
-    path = "/api/users/ada%20b%2Fc%3F?reason=asked+for+it&who=command+line"
-    assert router.asked == [("DELETE", path, None, "Bearer al_key")]
+    body = {"user_id": "ada b/c?", "reason": "asked for it", "who": "command line"}
+    assert router.asked == [("POST", "/api/forget", body, "Bearer al_key")]

@@ -21,8 +21,8 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 def decisions_in(answer: Answer) -> int:
-    """How many decisions an answer says were made; all flags together are none yet."""
-    return int(b'"decision_id":"d1.' in answer.body and b'"flags":' not in answer.body)
+    """How many decisions an answer says were made, as JSON or as a page; all flags together are none yet."""
+    return int(b'"d1.' in answer.body and b'"flags":' not in answer.body)
 
 
 def rows_of_rewards(answer: Answer) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from conftest import POSTGRESQL
 from sqlalchemy import event
-from storage.conftest import POSTGRESQL
 from storage.live_rows import NOW, decision, reward, rows_of, running_experiment, sums
 
 from armlift.errors import DataError, StoreUnavailable

@@ -35,8 +35,6 @@ def forget(user: str, why: str, who: str, as_json: bool) -> None:
 
 
 def _forget(user: str, why: str, who: str) -> dict[str, Any]:
-    from urllib.parse import quote
-
     from armlift.commands.live_store import RouterApi, store_or_router
     from armlift.environment import RouterSettings
     from armlift.experiments.signing import load_secrets
@@ -46,9 +44,8 @@ def _forget(user: str, why: str, who: str) -> dict[str, Any]:
     settings = RouterSettings.from_environment(root)
     with store_or_router(settings) as reached:
         if isinstance(reached, RouterApi):
-            answer: dict[str, Any] = reached.ask(
-                "DELETE", f"/api/users/{quote(user, safe='')}", query={"reason": why, "who": who}
-            )
+            body = {"user_id": user, "reason": why, "who": who}
+            answer: dict[str, Any] = reached.ask("POST", "/api/forget", body)
             return answer
         key = load_secrets(root, settings.mode).user_key(user)
         return forget_key(reached, key, who=who, why=why)._asdict()

@@ -26,13 +26,7 @@ class RouterApi:
     def __init__(self, url: str, locked: StoreLocked) -> None:
         self._url, self._locked = url, locked
 
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> Any:
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a request and give the answer.
 
         Raises:
@@ -50,7 +44,6 @@ class RouterApi:
                     method,
                     f"{self._url}{path}",
                     json=body,
-                    params=query,
                     headers={"Authorization": f"Bearer {key}"} if key else {},
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from pathlib import Path
 
 import click
+
+_EXPORT_AFTER_SECONDS = 5.0
 
 
 @click.command()
@@ -43,7 +47,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
             "--workers", workers, "1 on SQLite", "Set DATABASE_URL to a PostgreSQL database for more."
         )
     click.echo(f"armlift router at http://{settings.host}:{settings.port}, documentation at /docs")
-    Granian(
+    server = Granian(
         "armlift.serving.app:app_from_environment",
         address=settings.host,
         port=settings.port,
@@ -53,4 +57,24 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
         websockets=True,
         log_level=LogLevels.warning,
         respawn_failed_workers=workers > 1,
-    ).serve()
+    )
+    stopping = threading.Event()
+    export = threading.Thread(target=_export, args=(stopping,), name="export")
+    export.start()
+    try:
+        server.serve()
+    finally:
+        stopping.set()
+        export.join()
+
+
+def _export(stopping: threading.Event) -> None:
+    """Keep the export to MLflow running; it starts late, for the router is waited for and it is not."""
+    if stopping.wait(_EXPORT_AFTER_SECONDS):
+        return
+    from armlift.tracking import LiveExporter
+
+    exporter = LiveExporter([sys.executable, "-m", "armlift", "export-live"])
+    exporter.start()
+    stopping.wait()
+    exporter.stop()

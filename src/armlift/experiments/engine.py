@@ -1,5 +1,4 @@
-"""The rules of live traffic, without a server, a store or a clock: who gets which arm, and which reward
-counts.
+"""The rules of live traffic, without server, store or clock: who gets which arm, and which reward counts.
 
 Everything here answers at once. What it decides, the caller writes down: it asks the memory of assignments
 before a bandit assigns a user, and the store before a reward is acknowledged.

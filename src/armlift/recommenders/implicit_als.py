@@ -63,8 +63,8 @@ class ImplicitALS(Recommender):
         *,
         n_factors: int = 64,
         n_epochs: int = 10,
-        confidence: float = 0.4,
-        regularization: float = 0.03,
+        confidence: float = 0.5,
+        regularization: float = 0.04,
         popularity_exponent: float = 1.0,
     ) -> None:
         self.n_factors = whole_number("n_factors", n_factors, low=1)

@@ -39,6 +39,9 @@ class WideAndDeep(NeuralRecommender):
 
     A new user has the statistics of an empty history, an item without ratings its genres and year.
 
+    On ratings by the 100,000 it ranks little better than popularity, and worse than every model here that
+    compares users or items: its crosses with item want far more data. Take EASE or implicit ALS for slates.
+
     Args:
         n_factors: Length of the embeddings.
         hidden: Widths of the tower's hidden layers.

@@ -27,11 +27,13 @@ class Caller(NamedTuple):
         agent: User agent.
         address: Address of the other end, which is not stored.
         is_backend: Whether it may be a product's server, because it has an API key or needs none.
+        key_name: Name of its API key; empty without one.
     """
 
     agent: str = ""
     address: str = ""
     is_backend: bool = False
+    key_name: str = ""
 
 
 class Decided(NamedTuple):

@@ -5,7 +5,7 @@ address, the keyed hash of that is kept in its place: equal ones stay equal, and
 
 | replaced | where |
 |---|---|
-| the user's id as a word: of 3 characters or more, of 7 if it is a number | in every text and number |
+| the user's id as a word, of 3 characters or more; as a number, of 7 or more | in every text and number |
 | e-mail addresses, IP addresses | in every text |
 | whatever is called `user_id`, `email`, `phone`, `ip`, `user_agent` and the like | in contexts |
 
@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -107,11 +108,9 @@ def _without_person(value: Any, user_id: str, user_key: UserKey) -> Any:
 def _words(text: str, user_id: str, user_key: UserKey, name: str = "context") -> str:
     if "\x00" in text:
         raise ParameterError(name, text[:60], "a text without NUL characters", "Leave them out.")
-    shortest = _SHORTEST_NUMBER if user_id.isdecimal() else _SHORTEST_WORD
-    if user_id in text and len(user_id) >= shortest:
-        if user_id == text:
-            return user_key(user_id)
-        text = re.sub(rf"(?<!\w){re.escape(user_id)}(?!\w)", user_key(user_id), text)
+    for spelling in (user_id, quote(user_id, safe="")) if "%" in text else (user_id,):
+        if spelling in text and len(user_id) >= (_SHORTEST_NUMBER if user_id.isdecimal() else _SHORTEST_WORD):
+            text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", user_key(user_id), text)
     if "@" in text or "%40" in text:
         text = _MAIL.sub(lambda found: user_key(found[0].replace("%40", "@")), text)
     if "." in text or ":" in text:

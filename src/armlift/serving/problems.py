@@ -15,6 +15,7 @@ from litestar.types import ExceptionHandlersMap
 from armlift.errors import (
     ArmliftError,
     BriefError,
+    DataError,
     ExpiredDecision,
     ForgedDecision,
     MismatchedDecision,
@@ -41,6 +42,7 @@ KINDS: dict[type[Exception], tuple[int, str, str]] = {
     MismatchedDecision: (422, "mismatched_decision", "User or arm differ from the decision's"),
     ExpiredDecision: (410, "expired_decision", "The reward window is over"),
     RewardConflict: (409, "reward_conflict", "The decision has another reward"),
+    DataError: (422, "not_storable", "This cannot be stored"),
     StoreUnavailable: (503, "store_unavailable", "The store cannot commit now"),
 }
 _BY_STATUS = {
@@ -92,7 +94,10 @@ def on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> Re
         headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
     if isinstance(error, BriefError):
         faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
-    return _answer(status, problem(status, code, title, " ".join(str(error).split()), faults), headers)
+    detail = " ".join(str(error).split())
+    if isinstance(error, StoreUnavailable):
+        detail = "Nothing was counted. Send it again."  # what the store said is for the log
+    return _answer(status, problem(status, code, title, detail, faults), headers)
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

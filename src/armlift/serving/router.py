@@ -206,4 +206,5 @@ class Router:
         return find_assignment(self.database, experiment_id, user_key)
 
     def _last_decision(self, user_key: str, arm: str) -> Decision | None:
-        return last_decision(self.database, user_key, arm)
+        windows = [experiment.reward_window for experiment in self.engine.experiments.values()]
+        return last_decision(self.database, user_key, arm, now_us() - max(windows, default=0))

@@ -84,7 +84,8 @@ class Updated(msgspec.Struct, frozen=True):
 class EventBody(msgspec.Struct, forbid_unknown_fields=True):
     """One event; the words of the product page in brackets are accepted too.
 
-    `event_type` [`type`]: impression, click_detail [click], add_to_cart, purchase [conversion], like, dislike.
+    `event_type` [`type`]: impression, click_detail [click], add_to_cart, purchase [conversion], like,
+    dislike.
     `item_id` [`product_id`], `experiment_id` [`experiment`], `arm_id` [`arm`, `variant_id`].
     """
 

@@ -1,5 +1,6 @@
 """What live traffic reads and writes: the store, its log and its counters; and the slates it is shown."""
 
+from armlift.storage.aggregates import LiveAggregates
 from armlift.storage.api_keys import ApiKey, KeyRing, create_key, list_keys, load_keys, revoke_key
 from armlift.storage.assignments import find_assignment, recent_assignments
 from armlift.storage.audit import AuditRow
@@ -40,6 +41,7 @@ __all__ = [
     "ExperimentStore",
     "GroupCommit",
     "KeyRing",
+    "LiveAggregates",
     "LiveSnapshot",
     "LiveState",
     "Manifest",

@@ -142,9 +142,11 @@ def expire(database: Database, days: float, *, who: str = "retention", now: int 
     before = (_now() if now is None else now) - round(days * _DAY)
     ended = select(experiments.c.experiment_id).where(experiments.c.state.in_(_ENDED))
     past = and_(assignments.c.ts < before, assignments.c.experiment_id.in_(ended))
-    decided = select(decisions.c.user_key).where(decisions.c.user_key == users.c.user_key)
-    assigned = select(assignments.c.user_key).where(assignments.c.user_key == users.c.user_key)
-    gone = and_(users.c.first_ts < before, ~decided.exists(), ~assigned.exists())
+    gone = and_(
+        users.c.first_ts < before,
+        users.c.user_key.not_in(select(decisions.c.user_key)),
+        users.c.user_key.not_in(select(assignments.c.user_key)),
+    )
     expired = Expired(
         _delete_in_batches(database, decisions.c.ts < before, decisions.c.ts, decisions.c.decision_id),
         _delete_in_batches(database, events.c.ts_server < before, events.c.ts_server, events.c.event_id),

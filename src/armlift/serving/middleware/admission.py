@@ -105,7 +105,8 @@ class Admission:
                 scope, receive, send, 429, "rate_limited", "Too many requests", detail, retry_after=wait
             )
             return
-        scope["state"][_CALLER] = Caller(agent, address, key is not None or not self._keyring.required)
+        is_backend = key is not None or not self._keyring.required
+        scope["state"][_CALLER] = Caller(agent, address, is_backend, key.name if key else "")
         await self._app(scope, receive, send)
 
 

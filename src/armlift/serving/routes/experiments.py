@@ -6,63 +6,21 @@ from asyncio import to_thread
 from typing import Annotated, Any
 
 import msgspec
-from litestar import delete, get, post
+from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 
 from armlift.experiments.brief import Brief
-from armlift.experiments.life_cycle import ACTIONS, possible_actions
+from armlift.experiments.life_cycle import ACTIONS
+from armlift.experiments.standing import ExperimentStanding, standing
+from armlift.serving.middleware import caller_of
 from armlift.serving.problems import problems
 from armlift.serving.router import Router
 from armlift.serving.routes.choose import RouterRequest
+from armlift.serving.schemas import Id
 from armlift.storage import ExperimentRow, forget
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-
-
-class ArmView(msgspec.Struct, frozen=True):
-    """An arm, over all strategies: rewards counted, their mean, and the share of users it gets now."""
-
-    id: str
-    label: str
-    n: int
-    reward: float | None
-    allocation: float
-
-
-class StrategyArmView(msgspec.Struct, frozen=True):
-    """An arm in one strategy."""
-
-    id: str
-    decisions: int
-    n: int
-    reward: float | None
-    allocation: float
-
-
-class StrategyView(msgspec.Struct, frozen=True):
-    """A strategy: its share of the users, and how it allocates them now."""
-
-    id: str
-    allocation: str
-    share: float
-    version: int
-    arms: list[StrategyArmView]
-
-
-class ExperimentView(msgspec.Struct, frozen=True):
-    """An experiment as it stands."""
-
-    id: str
-    state: str
-    objective: str
-    control: str
-    winner: str | None
-    brief_hash: str
-    revision: int
-    actions: list[str]
-    strategies: list[StrategyView]
-    arms: list[ArmView]
 
 
 class AuditView(msgspec.Struct, frozen=True):
@@ -80,7 +38,7 @@ class AuditView(msgspec.Struct, frozen=True):
 class ExperimentDetails(msgspec.Struct, frozen=True):
     """An experiment with its brief and its history."""
 
-    experiment: ExperimentView
+    experiment: ExperimentStanding
     brief: dict[str, Any]
     audit: list[AuditView]
 
@@ -101,6 +59,14 @@ class ActionBody(msgspec.Struct, forbid_unknown_fields=True):
     who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
 
 
+class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to forget, and why; the reason must not name the person."""
+
+    user_id: Id | int
+    reason: Reason
+    who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+
+
 @get(
     "/api/experiments",
     opt={"scope": "read"},
@@ -108,7 +74,7 @@ class ActionBody(msgspec.Struct, forbid_unknown_fields=True):
     tags=["experiments"],
     summary="List",
 )
-async def list_experiments(request: RouterRequest) -> list[ExperimentView]:
+async def list_experiments(request: RouterRequest) -> list[ExperimentStanding]:
     """List all experiments, the first created first."""
     router: Router = request.app.state.router
     rows = await to_thread(router.store.rows)
@@ -152,11 +118,11 @@ async def show_experiment(request: RouterRequest, experiment_id: FromPath[str]) 
     tags=["experiments"],
     summary="Create from a brief",
 )
-async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) -> ExperimentView:
+async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) -> ExperimentStanding:
     """Create an experiment in the state `draft`."""
     router: Router = request.app.state.router
     brief = Brief.model_validate(data.brief)
-    await to_thread(router.store.create, brief, who=data.who, why=data.reason)
+    await to_thread(router.store.create, brief, who=_who(request, data.who), why=data.reason)
     return view(router, await find_row(router, brief.id))
 
 
@@ -170,83 +136,45 @@ async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) 
 )
 async def act(
     request: RouterRequest, experiment_id: FromPath[str], action: FromPath[str], data: JSONBody[ActionBody]
-) -> ExperimentView:
+) -> ExperimentStanding:
     """Change the state of an experiment; the reason goes into its history."""
     router: Router = request.app.state.router
     verb = next((known for known in ACTIONS if known == action), None)
     if verb is None:
         raise NotFoundException(f"{action!r} is no action. Use one of {', '.join(ACTIONS)}.")
-    await to_thread(router.store.change, experiment_id, verb, who=data.who, why=data.reason, winner=data.arm)
+    who = _who(request, data.who)
+    await to_thread(router.store.change, experiment_id, verb, who=who, why=data.reason, winner=data.arm)
     await to_thread(router.refresh)
     return view(router, await find_row(router, experiment_id))
 
 
-@delete(
-    "/api/users/{user_id:str}",
+@post(
+    "/api/forget",
     status_code=200,
     opt={"scope": "admin"},
     responses=problems(),
     tags=["experiments"],
     summary="Forget a user",
 )
-async def forget_user(request: RouterRequest, user_id: FromPath[str]) -> dict[str, int]:
-    """Delete what is stored of a user; sums that the rewards went into stay as they are."""
+async def forget_user(request: RouterRequest, data: JSONBody[ForgetBody]) -> dict[str, int]:
+    """Take a user out of what is stored; sums that the rewards went into stay as they are."""
     router: Router = request.app.state.router
-    key = router.secrets.user_key(user_id)
+    key = router.secrets.user_key(str(data.user_id))
     await to_thread(router.log.flush)
     router.engine.memory.forget(key)
-    done = await to_thread(forget, router.database, key, who="api", why="asked for through the API")
+    done = await to_thread(forget, router.database, key, who=_who(request, data.who), why=data.reason)
     return done._asdict()
 
 
-def view(router: Router, row: ExperimentRow) -> ExperimentView:
-    """Put an experiment into the words of the API, with its live allocation."""
-    live = router.engine.experiments.get(row.brief.id)
-    strategies = []
-    for declared in row.brief.strategies:
-        now = live.strategy(declared.id) if live else None
-        arms = [
-            StrategyArmView(
-                arm,
-                now.sums[index].decisions if now else 0,
-                now.sums[index].rewards if now else 0,
-                _mean(now.sums[index].rewards, now.sums[index].total) if now else None,
-                now.probabilities[index] if now else row.brief.weights(declared)[index],
-            )
-            for index, arm in enumerate(row.brief.arms)
-        ]
-        strategies.append(
-            StrategyView(declared.id, declared.allocation, declared.share, now.version if now else 0, arms)
-        )
-    return ExperimentView(
-        row.brief.id,
-        row.state,
-        row.brief.objective,
-        row.brief.control,
-        row.winner,
-        row.brief.content_hash,
-        row.revision,
-        list(possible_actions(row.state)),
-        strategies,
-        [_arm(row, strategies, index) for index in range(len(row.brief.arms))],
-    )
+def view(router: Router, row: ExperimentRow) -> ExperimentStanding:
+    """Say how an experiment stands, with its live allocation."""
+    live = router.engine.experiments.get(row.id)
+    return standing(row.brief, row.state, row.winner, row.revision, live, brief_hash=row.brief_hash)
 
 
-def _arm(row: ExperimentRow, strategies: list[StrategyView], index: int) -> ArmView:
-    variant, cells = row.brief.variants[index], [strategy.arms[index] for strategy in strategies]
-    n = sum(cell.n for cell in cells)
-    total = sum(cell.n * (cell.reward or 0.0) for cell in cells)
-    if row.state == "running":
-        shares = [strategy.share for strategy in row.brief.strategies]
-        allocation = sum(share * cell.allocation for share, cell in zip(shares, cells, strict=True))
-    else:
-        settled = row.winner if row.state == "completed" and row.winner else row.brief.control
-        allocation = float(variant.id == settled)
-    return ArmView(variant.id, variant.description or variant.id, n, _mean(n, total), allocation)
-
-
-def _mean(n: int, total: float) -> float | None:
-    return total / n if n else None
+def _who(request: RouterRequest, said: str) -> str:
+    """Who it is, for the audit log: the API key's name, or where none is needed, what the caller says."""
+    return caller_of(request.scope).key_name or said
 
 
 async def find_row(router: Router, experiment_id: str) -> ExperimentRow:
