@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -58,16 +58,22 @@ class LiveServer:
             return connection.execute(statement, values).fetchall()
 
     def resident_bytes(self) -> int:
-        """Memory of all its processes."""
-        page = os.sysconf("SC_PAGE_SIZE")
-        statm = (Path(f"/proc/{pid}/statm").read_text() for pid in self._pids(self.process.pid))
-        return sum(int(text.split()[1]) * page for text in statm)
+        """Memory of its own of the process that answers, which is the largest beside the one that exports."""
+        found = [0]
+        for process in self._pids(self.process.pid):
+            folder = Path(f"/proc/{process}")
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if b"export-live" not in (folder / "cmdline").read_bytes():
+                    status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+                    found.append(int(status.get("RssAnon", "0 kB").split()[0]) * 1024)
+        return max(found)
 
     def _pids(self, pid: int) -> Iterator[int]:
         yield pid
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield from self._pids(int(child))
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may have ended meanwhile
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                for child in (task / "children").read_text().split():
+                    yield from self._pids(int(child))
 
     def stop(self) -> None:
         """End it, as Ctrl-C does."""

@@ -89,7 +89,7 @@ class Client:
         self._users += self._rng.random() < 0.8
         user = f"{self._name}-{self._users}"
         path = f"/choose?user_id={user}&experiment={self._load.experiment}"
-        connection = self._rng.choice(self._connections)
+        connection, asked = self._rng.choice(self._connections), time.time()
         try:
             answer = await connection.get(path)
         except BrokenConnectionError:
@@ -103,7 +103,7 @@ class Client:
             return None
         decision_id, body = self._load.decision_id_of(token), answer.body
         arm = body["experiment"], body["strategy"], body["arm"]
-        choice = Choice(arm, body["propensity"], connection.port, time.time())
+        choice = Choice(arm, body["propensity"], connection.port, asked)
         self._load.ledger.chosen[decision_id] = choice
         return _Held(decision_id, token, user, body["arm"])
 

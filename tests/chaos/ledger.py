@@ -12,12 +12,12 @@ Arm = tuple[str, str, str]
 
 
 class Choice(NamedTuple):
-    """A decision as /choose answered it."""
+    """A decision as /choose answered it, and when it was asked for."""
 
     arm: Arm
     propensity: float
     port: int
-    answered: float
+    asked: float
 
 
 class StoredReward(NamedTuple):

@@ -33,7 +33,7 @@ class Report:
         repeats: Rewards that were sent twice at once, on purpose.
         conflicts: Other values for an acknowledged reward that were refused.
         lost: Answered decisions that were not in the store when their router was back.
-        oldest_lost: Age of the oldest of these when its router was killed, in seconds.
+        oldest_lost: Seconds from the request to the kill, for the oldest of these.
         restored: How many of these came back with their reward.
         restarts: Seconds from each start to ready.
         seconds: All of it.
@@ -94,6 +94,7 @@ class Storm:
             Client(self._load, f"{seed}-{number}", random.Random(self._rng.random()))
             for number in range(CLIENTS)
         ]
+        self._kills: dict[int, list[float]] = {port: [] for port in ports}
         self._lost: set[str] = set()
         self._checked: set[str] = set()
 
@@ -126,35 +127,33 @@ class Storm:
     async def _kill_one(self, *, last: bool) -> None:
         victim = self._rng.choice(self._routers)
         await asyncio.sleep(self._rng.uniform(0.0, LONGEST_LIFE))
-        victim.kill()
-        killed = time.time()
-        victim.start()
-        self._report.kills += 1
+        self._kill(victim)
         if not last and self._rng.random() < KILLED_WHILE_STARTING:
             await asyncio.sleep(self._rng.uniform(0.0, statistics.median(self._report.restarts)))
-            victim.kill()
-            victim.start()
-            self._report.kills += 1
+            self._kill(victim)
         self._report.restarts.append(await victim.ready())
         acknowledged = {
             name: value for name, value in self._ledger.acknowledged.items() if name not in self._checked
         }
-        self._report.faults += await self._contradictions(
-            killed - LOOK_BACK, acknowledged, victim.port, killed
-        )
+        self._report.faults += await self._contradictions(time.time() - LOOK_BACK, acknowledged)
         self._checked |= acknowledged.keys()
 
-    async def _contradictions(
-        self, since: float, acknowledged: dict[str, float], port: int = 0, killed: float = 0.0
-    ) -> list[str]:
-        """Read the store and compare; note the decisions that a killed router took with it."""
+    def _kill(self, victim: RouterProcess) -> None:
+        """End a router, and start it again."""
+        victim.kill()
+        self._kills[victim.port].append(time.time())
+        victim.start()
+        self._report.kills += 1
+
+    async def _contradictions(self, since: float, acknowledged: dict[str, float]) -> list[str]:
+        """Read the store, note which decisions the killed routers took with them, and compare."""
         stored = await asyncio.to_thread(self._store.read, max(0, int(since * 1e6)))
         for name, choice in self._ledger.chosen.items():
-            if name in stored.decisions or name in self._lost or choice.port != port:
-                continue
-            if killed - 5 < choice.answered < killed:
-                self._lost.add(name)
-                self._report.oldest_lost = max(self._report.oldest_lost, killed - choice.answered)
+            if choice.asked > since + 1 and name not in stored.decisions and name not in self._lost:
+                end = next((kill for kill in self._kills[choice.port] if kill >= choice.asked), None)
+                if end is not None:  # else it is on its way to the store
+                    self._lost.add(name)
+                    self._report.oldest_lost = max(self._report.oldest_lost, end - choice.asked)
         if since == 0.0:
             self._report.restored = len(self._lost & stored.decisions.keys())
         return contradictions(self._ledger.chosen, self._ledger.sent, acknowledged, stored)

@@ -172,7 +172,8 @@ def test_planted_personal_data_is_found_nowhere(server: LiveServer) -> None:
     running = files(server.root)
     assert "data/live/armlift.db-wal" in running
     assert found(running) == []
-    client.ask("DELETE", f"/api/users/{quote(USERS[0])}")
+    forgotten = client.ask("POST", "/api/forget", {"user_id": USERS[1], "reason": f"{USERS[1]} asked for it"})
+    assert forgotten.json()["events"] >= 6
     server.stop()
     assert found(files(server.root)) == []
 

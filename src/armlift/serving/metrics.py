@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Metric, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
+class _RequestSeconds(Collector):
+    """A histogram that one thread fills: without a lock, in a quarter of the time."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, int], list[int]] = {}
+        self._sums: dict[tuple[str, int], float] = {}
+
+    def add(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer; `path` is a template, never what a client typed."""
+        key = (path, status // 100)
+        counts = self._counts.get(key)
+        if counts is None:
+            self._sums[key] = 0.0
+            counts = self._counts[key] = [0] * (len(_SECONDS) + 1)
+        counts[bisect_left(_SECONDS, seconds)] += 1
+        self._sums[key] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the histogram, for a scrape."""
+        family = HistogramMetricFamily(
+            "armlift_request_seconds",
+            "Time to answer a request, by path template and status class.",
+            labels=("path", "status"),
+        )
+        bounds = [*map(str, _SECONDS), "+Inf"]
+        for (path, status), counts in list(self._counts.items()):
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric((path, f"{status}xx"), buckets, self._sums[path, status])
+        yield family
+
+
 class Metrics:
-    """The router's metrics; each router has a registry of its own."""
+    """The router's metrics; each router has a registry of its own.
+
+    Attributes:
+        answered: Counts an answer: path template, status, seconds.
+    """
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Histogram(
-            "armlift_request_seconds",
-            "Time to answer a request, by path template and status class.",
-            ("path", "status"),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self._requests = _RequestSeconds()
+        self.registry.register(self._requests)
+        self.answered = self._requests.add
         self._decisions = Counter(
             "armlift_decisions",
             "Decisions by experiment, strategy and arm.",
@@ -61,16 +91,7 @@ class Metrics:
         self.store_healthy = Gauge(
             "armlift_store_healthy", "1 while the store commits, else 0.", registry=self.registry
         )
-        self._request_children: dict[tuple[str, int], Histogram] = {}
         self._decision_children: dict[tuple[str, str, str], Counter] = {}
-
-    def answered(self, path: str, status: int, seconds: float) -> None:
-        """Count an answer. `path` is a template, never what a client typed."""
-        key = (path, status // 100)
-        child = self._request_children.get(key)
-        if child is None:
-            child = self._request_children[key] = self._requests.labels(path, f"{key[1]}xx")
-        child.observe(seconds)
 
     def decided(self, experiment: str, strategy: str, arm: str) -> None:
         """Count a decision."""

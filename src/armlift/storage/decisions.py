@@ -8,7 +8,7 @@ from armlift.experiments.log_rows import Decision
 from armlift.storage.database import Database
 from armlift.storage.schema import decisions
 
-# Read backwards in the index of times: users have none, for it would cost every decision more than all the rest.
+# Read backwards in the index of times: users have none, which would cost decisions more than all the rest.
 _LAST = (
     select(*(decisions.c[name] for name in Decision._fields))
     .where(

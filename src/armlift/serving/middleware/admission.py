@@ -74,14 +74,12 @@ class Admission:
             await self._app(scope, receive, send)
             return
         needed = scope["route_handler"].opt.get("scope", "admin")
-        agent, text = "", ""
-        for name, value in scope["headers"]:
-            if name == b"user-agent":
-                agent = value.decode("latin-1")
-            elif name == b"authorization" and value[:7].lower() == b"bearer ":
-                text = value[7:].decode("latin-1")
-            elif name == b"x-api-key":
-                text = value.decode("latin-1")
+        headers = dict(scope["headers"])
+        agent = headers.get(b"user-agent", b"").decode("latin-1")
+        text = headers.get(b"x-api-key", b"").decode("latin-1")
+        bearer = headers.get(b"authorization", b"")
+        if bearer[:7].lower() == b"bearer ":
+            text = bearer[7:].decode("latin-1")
         client = scope["client"]
         address = client[0] if client else ""
         key = self._keyring.find(text) if text else None

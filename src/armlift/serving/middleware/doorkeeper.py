@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from time import perf_counter
 
 from litestar.enums import ScopeType
@@ -14,6 +14,7 @@ from armlift.serving.middleware.answers import refuse
 
 MAX_BODY = 64 * 1024
 _Header = tuple[bytes, bytes]
+_NO_STORE: _Header = (b"cache-control", b"no-store")
 _UNKNOWN = "unknown"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -53,23 +54,17 @@ class Doorkeeper:
             await self._app(scope, receive, send)
             return
         started, status = perf_counter(), 0
-        host = origin = length = b""
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"content-length":
-                length = value
+        headers = dict(scope["headers"])
+        host, origin = headers.get(b"host", b""), headers.get(b"origin", b"")
+        length = headers.get(b"content-length", b"")
+        allow = origin if origin and origin.lower() in self._origins else b""
 
-        allow = origin if origin.lower() in self._origins else b""
-
-        async def noting(message: Message) -> None:
+        def noting(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = _with_defaults(message["headers"], allow)
-            await send(message)
+            return send(message)
 
         if not self._knows(host):
             self._metrics.refused.labels("host").inc()
@@ -124,8 +119,11 @@ def _same_origin(origin: bytes, host: bytes, scope: Scope) -> bool:
 def _with_defaults(headers: Iterable[_Header], origin: bytes) -> list[_Header]:
     """Add what every answer says unless it says otherwise: that it is not to be kept, and who may read it."""
     given = list(headers)
-    if not any(name == b"cache-control" for name, _ in given):
-        given.append((b"cache-control", b"no-store"))
+    for name, _ in given:
+        if name == b"cache-control":
+            break
+    else:
+        given.append(_NO_STORE)
     if origin:
         given += [
             (b"access-control-allow-origin", origin),

@@ -10,17 +10,21 @@ from litestar import get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, JSONBody
 
+from armlift.errors import ParameterError
 from armlift.experiments.brief import Brief
 from armlift.experiments.life_cycle import ACTIONS
 from armlift.experiments.standing import ExperimentStanding, standing
 from armlift.serving.middleware import caller_of
+from armlift.serving.personal_data import label
 from armlift.serving.problems import problems
 from armlift.serving.router import Router
 from armlift.serving.routes.choose import RouterRequest
 from armlift.serving.schemas import Id
 from armlift.storage import ExperimentRow, forget
 
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+_NO_NUL = r"^[^\x00]*$"  # which PostgreSQL cannot store
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=_NO_NUL)]
+Name = Annotated[str, msgspec.Meta(max_length=64, pattern=_NO_NUL)]
 
 
 class AuditView(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
 
     brief: dict[str, Any]
     reason: Reason = "created through the API"
-    who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+    who: Name = "api"
 
 
 class ActionBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +60,7 @@ class ActionBody(msgspec.Struct, forbid_unknown_fields=True):
 
     reason: Reason
     arm: Annotated[str, msgspec.Meta(max_length=64)] | None = None
-    who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+    who: Name = "api"
 
 
 class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +68,7 @@ class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
 
     user_id: Id | int
     reason: Reason
-    who: Annotated[str, msgspec.Meta(max_length=64)] = "api"
+    who: Name = "api"
 
 
 @get(
@@ -122,6 +126,8 @@ async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) 
     """Create an experiment in the state `draft`."""
     router: Router = request.app.state.router
     brief = Brief.model_validate(data.brief)
+    if "\\u0000" in brief.canonical_json:
+        raise ParameterError("brief", brief.id, "texts without NUL characters", "Leave them out.")
     await to_thread(router.store.create, brief, who=_who(request, data.who), why=data.reason)
     return view(router, await find_row(router, brief.id))
 
@@ -159,10 +165,11 @@ async def act(
 async def forget_user(request: RouterRequest, data: JSONBody[ForgetBody]) -> dict[str, int]:
     """Take a user out of what is stored; sums that the rewards went into stay as they are."""
     router: Router = request.app.state.router
-    key = router.secrets.user_key(str(data.user_id))
+    user_id, user_key = str(data.user_id), router.secrets.user_key
+    key, why = user_key(user_id), label("reason", data.reason, user_id, user_key)
     await to_thread(router.log.flush)
     router.engine.memory.forget(key)
-    done = await to_thread(forget, router.database, key, who=_who(request, data.who), why=data.reason)
+    done = await to_thread(forget, router.database, key, who=_who(request, data.who), why=why)
     return done._asdict()
 
 

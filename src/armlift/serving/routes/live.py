@@ -20,8 +20,10 @@ SECONDS_BETWEEN_MESSAGES = 0.25
 
 @websocket("/ws/experiments/{experiment_id:str}", opt={"scope": "read"})
 async def live_state(socket: WebSocket[None, None, State], experiment_id: FromPath[str]) -> None:
-    """Send the experiment as `/api/experiments` gives it: at once and at changes, at most 4 times a
-    second."""
+    """Send the experiment as `/api/experiments` gives it: at once and on changes, at most 4 times a second.
+
+    It is closed with 4404 if there is none of that name.
+    """
     router: Router = socket.app.state.router
     await socket.accept()
     sent = b""
