@@ -60,6 +60,9 @@ def attack(server: LiveServer, number: int) -> tuple[Counter[tuple[str, int]], i
     assert not faults, f"{len(faults)} faults, first {faults[0]}\n{server.log[-3000:]}"
     grown = server.resident_bytes() - early
 
+    # Nor does it blame itself for clients that hung up.
+    assert 'status="5xx"' not in requests.get(f"{server.url}/metrics", timeout=30).text
+
     # It still works, and holds what it said it took, not more.
     sound = requests.post(f"{server.url}/choose", json={"user_id": "berta"}, timeout=30).json()
     reward = {"user_id": "berta", "decision_id": sound["decision_id"], "reward": 1}

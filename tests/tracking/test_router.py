@@ -108,19 +108,22 @@ def test_without_a_router_the_error_says_how_to_get_one(store):
         route([1])
 
 
-def test_slates_of_the_aliases_are_for_all_users_of_the_history_and_a_new_one(registry, arms, history):
+def test_slates_of_aliases_and_names_are_for_all_users_of_the_history_and_a_new_one(registry, arms, history):
     made = alias_slates(3, -1)
     assert made.arms == {
         "champion": "logistic_regression (version 1)",
         "challenger": "lightgbm (version 2)",
         "PolicyA": "logistic_regression (version 1)",
         "PolicyB": "lightgbm (version 2)",
+        "logistic_regression": "logistic_regression (version 1)",
+        "lightgbm": "lightgbm (version 2)",
+        "svd": "svd (version 3)",
     }
-    for alias, name in [("champion", "logistic_regression"), ("PolicyB", "lightgbm")]:
+    for alias, name in [("champion", "logistic_regression"), ("PolicyB", "lightgbm"), ("svd", "svd")]:
         slates = made.table[made.table["arm"] == alias].drop(columns="arm").reset_index(drop=True)
         pd.testing.assert_frame_equal(slates, arms[name].recommend([-1, 1, 2, 3], 3, history))
 
 
-def test_without_aliases_there_are_no_slates(store):
+def test_an_empty_registry_has_no_slates(store):
     with pytest.raises(TrackingError, match="kedro run --pipelines=train"):
         alias_slates(3, -1)

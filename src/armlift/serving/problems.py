@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 UNREADABLE = "The body is not JSON in UTF-8, or is nested too deeply."
+_HUNG_UP = "disconnected"  # what Litestar says when a body does not come to its end
 ANYWHERE: Final = (400, 401, 403, 413, 429)
 """Statuses with which the door or the parser may answer any request."""
 
@@ -103,6 +104,8 @@ def on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> Re
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what Litestar refused."""
     status = error.status_code
+    if isinstance(error, InternalServerException) and _HUNG_UP in error.detail:
+        status = 400  # nobody reads it, and the log must not blame the router
     code, title = _BY_STATUS.get(status, ("error", "The request failed"))
     faults = []
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
