@@ -47,7 +47,7 @@ test-slow: $(VENV)/.dev ## run the slow tests: long statistics, crashes
 	@$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 chaos: $(VENV)/.dev ## kill the live router at random moments and check that no reward is lost
-	@$(PY) tests/chaos/run.py $(ARGS)
+	@$(BIN)/pytest -n 2 --dist load -m slow tests/chaos $(ARGS)
 
 lint: $(VENV)/.dev ## check style, formatting and who imports whom
 	@$(BIN)/ruff check

@@ -243,3 +243,12 @@ def test_the_poll_is_cheap(running, database):
         running.live(versions)
         took.append(time.perf_counter() - start)
     assert sorted(took)[25] < 0.01, "every process asks ten times a second"
+
+
+def test_an_experiment_is_created_and_started_as_one(store):
+    row = store.create(brief(), who="ada", why="example", start=True)
+    assert (row.state, row.revision) == ("running", 1)
+    assert row.started_ts is not None
+    assert [entry.action for entry in store.audit("films")] == ["create", "start"]
+    with pytest.raises(ParameterError, match="an id that no experiment of this store has"):
+        store.create(brief(), who="ada", start=True)

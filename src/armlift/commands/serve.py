@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 _EXPORT_AFTER_SECONDS = 5.0
+_STOP_SECONDS = 10
 
 
 @click.command()
@@ -57,9 +58,10 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
         websockets=True,
         log_level=LogLevels.warning,
         respawn_failed_workers=workers > 1,
+        workers_kill_timeout=_STOP_SECONDS,
     )
     stopping = threading.Event()
-    export = threading.Thread(target=_export, args=(stopping,), name="export")
+    export = threading.Thread(target=_export, args=(stopping,), name="export", daemon=True)
     export.start()
     try:
         server.serve()

@@ -56,8 +56,8 @@ def create_app(router: Router, *, middleware: bool = True) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        router.start()
         try:
+            router.start()
             yield
         finally:
             router.stop()

@@ -7,10 +7,11 @@ import random
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from armlift.environment import RouterSettings
-from armlift.errors import ArmliftError
+from armlift.errors import ArmliftError, ParameterError
 from armlift.experiments.allocation import Assignment, LiveExperiment, live_experiment
 from armlift.experiments.brief import Brief, load_brief
 from armlift.experiments.engine import Engine
@@ -191,9 +192,9 @@ class Router:
                 failing = True
 
     def _start_example(self, file: Path) -> None:
-        brief = load_brief(file)
-        self.store.create(brief, who="armlift serve", why="example of a fresh installation")
-        self.store.change(brief.id, "start", who="armlift serve", why="example of a fresh installation")
+        brief, why = load_brief(file), "example of a fresh installation"
+        with suppress(ParameterError):  # another process was quicker
+            self.store.create(brief, who="armlift serve", why=why, start=True)
 
     def _recall_assignments(self) -> None:
         memory = self.engine.memory

@@ -206,13 +206,14 @@ class ExperimentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, brief: Brief, *, who: str, why: str = "") -> ExperimentRow:
+    def create(self, brief: Brief, *, who: str, why: str = "", start: bool = False) -> ExperimentRow:
         """Store a new experiment, as a draft.
 
         Args:
             brief: What is declared; it cannot be changed later.
             who: Name of who does it, for the audit log.
             why: Reason, for the audit log.
+            start: Whether it is started in the same breath.
 
         Raises:
             ParameterError: There is an experiment with this id, or a strategy cannot run live.
@@ -223,9 +224,10 @@ class ExperimentStore:
         try:
             with self._database.begin() as connection:
                 _insert(connection, brief, now)
-                record(
-                    connection, AuditRow(now, brief.id, "create", "", "draft", who, why, brief.content_hash)
-                )
+                made = AuditRow(now, brief.id, "create", "", "draft", who, why, brief.content_hash)
+                record(connection, made)
+                if start:
+                    self._change(connection, brief.id, "start", who, why, None)
         except IntegrityError:
             raise ParameterError(
                 "id",
@@ -256,32 +258,43 @@ class ExperimentStore:
             raise ParameterError(
                 "why", why, f"a reason for {action}", "Say it for the audit log: --why TEXT."
             )
-        now = _now()
         with self._database.begin() as connection:
-            # Whoever comes second waits here, and then sees the state that the first one left.
-            row = connection.execute(
-                select(experiments.c.state, experiments.c.brief_hash)
-                .where(experiments.c.experiment_id == experiment_id)
-                .with_for_update()
-            ).one_or_none()
-            if row is None:
-                raise UnknownExperiment(experiment_id, self._ids(connection))
-            after = next_state(row.state, action)
-            _check_winner(connection, experiment_id, action, winner)
-            values: dict[str, object] = {"state": after, "revision": experiments.c.revision + 1}
-            if action != "resume" and after in _TIME_OF:
-                values[_TIME_OF[after]] = now
-            if winner is not None:
-                values["winner"] = winner
-            this = experiments.c.experiment_id == experiment_id
-            connection.execute(update(experiments).where(this).values(values))
-            _raise_versions(connection, experiment_id)
-            details = json.dumps({} if winner is None else {"winner": winner}, separators=(",", ":"))
-            record(
-                connection,
-                AuditRow(now, experiment_id, action, row.state, after, who, why, row.brief_hash, details),
-            )
+            self._change(connection, experiment_id, action, who, why, winner)
         return self.row(experiment_id)
+
+    def _change(
+        self,
+        connection: Connection,
+        experiment_id: str,
+        action: Action,
+        who: str,
+        why: str,
+        winner: str | None,
+    ) -> None:
+        now = _now()
+        # Whoever comes second waits here, and then sees the state that the first one left.
+        row = connection.execute(
+            select(experiments.c.state, experiments.c.brief_hash)
+            .where(experiments.c.experiment_id == experiment_id)
+            .with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise UnknownExperiment(experiment_id, self._ids(connection))
+        after = next_state(row.state, action)
+        _check_winner(connection, experiment_id, action, winner)
+        values: dict[str, object] = {"state": after, "revision": experiments.c.revision + 1}
+        if action != "resume" and after in _TIME_OF:
+            values[_TIME_OF[after]] = now
+        if winner is not None:
+            values["winner"] = winner
+        this = experiments.c.experiment_id == experiment_id
+        connection.execute(update(experiments).where(this).values(values))
+        _raise_versions(connection, experiment_id)
+        details = json.dumps({} if winner is None else {"winner": winner}, separators=(",", ":"))
+        record(
+            connection,
+            AuditRow(now, experiment_id, action, row.state, after, who, why, row.brief_hash, details),
+        )
 
     def rows(self) -> tuple[ExperimentRow, ...]:
         """Give all experiments, the oldest first."""
