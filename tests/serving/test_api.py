@@ -236,6 +236,15 @@ def test_an_event_can_be_the_reward_once(client):
     assert (total(client, "clicks"), total(client, "rewards"), total(client, "reward_total")) == (2, 1, 1.0)
 
 
+def test_events_of_simulated_decisions_belong_to_their_session_batch(quick):
+    answer = quick.choose(
+        "7", simulated="true", context=json.dumps({"session_batch": "b1", "device": "mobile"})
+    )
+    quick.post("/events", {"event_type": "impression", "user_id": "7", "decision_id": answer["decision_id"]})
+    (row,) = rows(quick, events)
+    assert (row["simulated"], json.loads(row["context"])) == (True, {"session_batch": "b1"})
+
+
 def test_bots_are_served_kept_and_not_counted(client):
     bot = {"user-agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}
     answer = client.get("/choose", params={"user_id": "7"}, headers=bot).json()

@@ -100,6 +100,7 @@ def _documentation() -> OpenAPIConfig:
 def app_from_environment() -> ASGIApp:
     """Build the application as the environment says, for the server to load."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # The writer's thread shares the interpreter with the event loop: by default either may keep it for 5 ms.
     sys.setswitchinterval(0.0005)
     root = Path(os.environ.get("ARMLIFT_ROOT", "."))

@@ -167,7 +167,8 @@ class Rewards:
             known = ", ".join(experiment.brief.arms)
             raise ParameterError("arm", arm, f"one of {known}", "Send the arm that /choose gave.")
         ts = microseconds(sent.ts, now)
-        context = sent.meta | ({} if sent.dwell_seconds is None else {"dwell_seconds": sent.dwell_seconds})
+        stated = {} if sent.dwell_seconds is None else {"dwell_seconds": sent.dwell_seconds}
+        context = _session_batch(decision) | sent.meta | stated
         event = Event(
             event_id=_event_id(sent, decision, key, ts if sent.ts is not None or decision is None else 0),
             decision_id=decision.decision_id if decision else "",
@@ -216,6 +217,14 @@ class Rewards:
 
 def _flagged(event: Event, reasons: tuple[str, ...]) -> Event:
     return event._replace(bot_flag=True, flag_reasons=",".join(reasons)) if reasons else event
+
+
+def _session_batch(decision: Decision | None) -> dict[str, Any]:
+    """The batch of sessions that a simulated decision's context names: its events belong to it too."""
+    if decision is None or not decision.simulated:
+        return {}
+    context: dict[str, Any] = msgspec.json.decode(decision.context)
+    return {name: value for name, value in context.items() if name == "session_batch"}
 
 
 def _text(item_id: str | int | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import sleep
+from asyncio import create_task, wait
 from contextlib import suppress
 
 import msgspec
@@ -26,9 +26,10 @@ async def live_state(socket: WebSocket[None, None, State], experiment_id: FromPa
     """
     router: Router = socket.app.state.router
     await socket.accept()
+    gone = create_task(_end_of(socket))
     sent = b""
-    with suppress(WebSocketDisconnect):
-        while True:
+    try:
+        while not gone.done():
             try:
                 message = msgspec.json.encode(view(router, await find_row(router, experiment_id)))
             except UnknownExperiment as error:
@@ -37,4 +38,15 @@ async def live_state(socket: WebSocket[None, None, State], experiment_id: FromPa
             if message != sent:
                 await socket.send_text(message.decode())
                 sent = message
-            await sleep(SECONDS_BETWEEN_MESSAGES)
+            await wait([gone], timeout=SECONDS_BETWEEN_MESSAGES)
+    except WebSocketDisconnect:
+        pass
+    finally:
+        gone.cancel()
+
+
+async def _end_of(socket: WebSocket[None, None, State]) -> None:
+    """Wait until the client has gone, which nothing else tells while there is nothing to send."""
+    with suppress(WebSocketDisconnect):
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass  # whatever clients say is not listened to
