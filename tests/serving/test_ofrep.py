@@ -19,8 +19,8 @@ def context(user: str, **more: object) -> dict[str, Any]:
     return {"context": {"targetingKey": user, **more}}
 
 
-def change(server: LiveServer, action: str, **more: str) -> None:
-    answer = post(server, f"/api/experiments/movielens/{action}", {"reason": "a test", **more})
+def change(server: LiveServer, action: str, experiment: str = "movielens", **more: str) -> None:
+    answer = post(server, f"/api/experiments/{experiment}/{action}", {"reason": "a test", **more})
     assert answer.status_code == 200, answer.text
 
 
@@ -116,6 +116,21 @@ def test_a_change_of_the_experiment_changes_flag_and_etag(server: LiveServer) ->
     assert post(server, FLAGS, context("fritz"), **{"If-None-Match": tag}).status_code == 200
     change(server, "resume")
     assert post(server, FLAGS, context("fritz"), **{"If-None-Match": tag}).status_code == 304
+
+
+def test_who_is_outside_of_the_audience_gets_control(server: LiveServer) -> None:
+    brief = json.loads(server.query("SELECT brief FROM experiments")[0][0])
+    brief |= {"id": "phones", "audience": {"device": ["mobile"]}}
+    assert post(server, "/api/experiments", {"brief": brief, "reason": "a test"}).status_code == 201
+    change(server, "start", "phones")
+    path = "/ofrep/v1/evaluate/flags/phones"
+    inside = post(server, path, context("hans", device="mobile")).json()
+    outside = post(server, path, context("hans", device="desktop")).json()
+    assert inside["reason"] == "SPLIT"
+    assert (outside["value"], outside["reason"]) == ("popularity", "TARGETING_MATCH")
+    assert "decision_id" not in outside["metadata"]
+    change(server, "complete", "phones")
+    change(server, "archive", "phones")
 
 
 def test_completed_flags_are_the_winner_and_archived_ones_are_gone(server: LiveServer) -> None:

@@ -80,7 +80,11 @@ def assert_all_is_covered(statuses: Counter[tuple[str, int]]) -> None:
     assert not [status for _, status in statuses if status >= 500]
     succeeded = {operation for operation, status in statuses if status < 300}
     everything = {operation for operation, _ in statuses}
-    assert everything - succeeded <= {"POST /api/experiments"}  # no brief makes sense by chance
+    # No brief makes sense by chance, and few changes are possible at a time.
+    assert everything - succeeded <= {
+        "POST /api/experiments",
+        "POST /api/experiments/{experiment_id}/{action}",
+    }
 
 
 def test_answers_are_as_documented(own_server: LiveServer) -> None:
