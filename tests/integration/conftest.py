@@ -54,8 +54,10 @@ class Project:
                 return session.run(pipeline_names=[pipeline], to_nodes=list(to))
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Every Parquet table that the runs left, by name."""
-        return {file.stem: pd.read_parquet(file) for file in (self.root / "data").rglob("*.parquet")}
+        """Every Parquet table of the catalog that the runs left, by name; the slates' versions are none."""
+        data = self.root / "data"
+        files = [file for file in data.rglob("*.parquet") if not file.is_relative_to(data / "live")]
+        return {file.stem: pd.read_parquet(file) for file in files}
 
     def runs(self) -> list[mlflow.entities.Run]:
         """All MLflow runs, the newest first."""

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from armlift.storage import SlateSnapshots
+
 POLICIES = (
     "fixed", "epsilon_greedy", "softmax", "ucb1", "kl_ucb",
     "thompson", "thompson_gaussian", "thompson_discounted", "thompson_window",
@@ -58,6 +60,19 @@ def test_slates_hold_unseen_items_for_everyone_who_arrives(main_job):
     assert (sizes == 10).all(axis=None)
     assert len(sizes) == len(ARMS) * tables["future"]["user_id"].nunique()
     assert slates.merge(history, on=["user_id", "item_id"]).empty
+
+
+def test_the_live_router_gets_the_slates_and_what_new_users_see(main_job, project):
+    tables, _ = main_job
+    current = SlateSnapshots(project.root / "data/live/slates").current()
+    assert set(current.manifest.arms) == set(ARMS)
+    user = int(tables["future"]["user_id"].iloc[0])
+    of_user = tables["slates"].query("arm == 'svd' and user_id == @user")
+    assert current.slate("svd", user) == tuple(of_user["item_id"])
+    counts = tables["history"]["item_id"].value_counts()
+    shown = [counts.get(item, 0) for item in current.slate("popularity", 10**9)]
+    assert shown == sorted(shown, reverse=True)
+    assert shown[0] == counts.max() == counts[current.items.item_ids[0]]
 
 
 def test_the_world_has_the_wanted_click_rate(main_job):

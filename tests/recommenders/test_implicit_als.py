@@ -9,39 +9,31 @@ from armlift.recommenders import implicit_als
 from armlift.recommenders.implicit_als import ImplicitALS
 
 
-def item_weights(X: np.ndarray, exponent: float) -> np.ndarray:
-    count = X.sum(axis=0)
-    return count**exponent / np.average(count**exponent, weights=count)
+def ratings_table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
+    """Ratings of users (rows) of items (columns), 0 where there is none."""
+    table = ratings.pivot(index="user_id", columns="item_id", values="rating")
+    return table.reindex(columns=item_ids).fillna(0.0).to_numpy()
 
 
-def loss(recommender: ImplicitALS, X: np.ndarray) -> float:
+def loss(recommender: ImplicitALS, table: np.ndarray) -> float:
     """The loss over all pairs, written out."""
     U, V = recommender.user_factors_, recommender.item_factors_
-    weights = item_weights(X, recommender.popularity_exponent) + recommender.confidence * X
-    squares = (weights * (X - U @ V.T) ** 2).sum()
-    ridge = recommender.regularization * np.sqrt(X.sum())
-    return float(squares + ridge * ((U**2).sum() + (V**2).sum()))
+    rated = table > 0
+    weights = 1.0 + recommender.confidence * table / table[rated].mean()
+    ridge = recommender.regularization * np.sqrt(rated.sum())
+    return float((weights * (rated - U @ V.T) ** 2).sum() + ridge * ((U**2).sum() + (V**2).sum()))
 
 
-def table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
-    return (
-        pd.crosstab(ratings["user_id"], ratings["item_id"]).reindex(columns=item_ids, fill_value=0).to_numpy()
-    )
-
-
-@pytest.mark.parametrize("exponent", [0.0, 0.7])
-def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float) -> None:
-    recommender = ImplicitALS(
-        n_factors=4, n_epochs=2, confidence=3, regularization=0.01, popularity_exponent=exponent
-    )
+def test_the_item_factors_solve_their_least_squares(invented: Any) -> None:
+    recommender = ImplicitALS(n_factors=4, n_epochs=2, confidence=3, regularization=0.01)
     recommender.fit(invented.history, invented.items, seed=0)
-    X = table(invented.history, recommender.item_ids_)
-    U, of_item = recommender.user_factors_, item_weights(X, exponent)
+    table = ratings_table(invented.history, recommender.item_ids_)
+    U, rated = recommender.user_factors_, table > 0
     for item in (0, 17, 299):
         # A weighted ridge regression of the item's column on the users' factors, written out.
-        weights = np.diag(of_item[item] + 3.0 * X[:, item])
-        ridge = 0.01 * np.sqrt(X.sum()) * np.eye(4)
-        solution = np.linalg.solve(U.T @ weights @ U + ridge, U.T @ weights @ X[:, item])
+        weights = np.diag(1.0 + 3.0 * table[:, item] / table[rated].mean())
+        ridge = 0.01 * np.sqrt(rated.sum()) * np.eye(4)
+        solution = np.linalg.solve(U.T @ weights @ U + ridge, U.T @ weights @ rated[:, item])
         np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
 
 
@@ -50,7 +42,7 @@ def test_every_alternation_lowers_the_loss(invented: Any) -> None:
     for n_epochs in (1, 2, 3, 8):
         recommender = ImplicitALS(n_factors=4, n_epochs=n_epochs)
         recommender.fit(invented.history, invented.items, seed=0)
-        losses.append(loss(recommender, table(invented.history, recommender.item_ids_)))
+        losses.append(loss(recommender, ratings_table(invented.history, recommender.item_ids_)))
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 4
 
@@ -85,13 +77,7 @@ def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any)
 
 @pytest.mark.parametrize(
     "params",
-    [
-        {"n_factors": 0},
-        {"n_epochs": 0},
-        {"confidence": 0},
-        {"regularization": 0},
-        {"popularity_exponent": -1},
-    ],
+    [{"n_factors": 0}, {"n_epochs": 0}, {"confidence": 0}, {"regularization": 0}],
 )
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
@@ -110,12 +96,21 @@ def test_more_of_the_same_users_change_no_slate(invented: Any) -> None:
     assert np.corrcoef(once.score(user), thrice.score(user))[0, 1] > 0.9
 
 
-def test_popular_items_weigh_more(invented: Any) -> None:
-    slates = [
-        ImplicitALS(n_factors=8, popularity_exponent=exponent)
-        .fit(invented.history, invented.items, seed=0)
-        .recommend(invented.history["user_id"].unique(), 10, invented.history)["item_id"]
-        for exponent in (0.0, 1.0)
-    ]
-    count = invented.history["item_id"].value_counts()
-    assert count.reindex(slates[1]).mean() < count.reindex(slates[0]).mean()
+def test_the_scale_of_the_ratings_changes_nothing(invented: Any) -> None:
+    """Five stars or ten points: only how a rating compares with the others counts."""
+    doubled = invented.history.assign(rating=invented.history["rating"] * 2)
+    stars, points = (
+        ImplicitALS(n_factors=4).fit(history, invented.items, seed=0)
+        for history in (invented.history, doubled)
+    )
+    np.testing.assert_allclose(points.item_factors_, stars.item_factors_, atol=1e-10)
+
+
+def test_what_is_rated_high_is_fitted_closer() -> None:
+    """Two circles of users and items that differ in nothing but the ratings."""
+    pairs = [(user, item) for user in range(20) for item in range(20) if (user - item) % 2 == 0]
+    ratings = pd.DataFrame(pairs, columns=["user_id", "item_id"])
+    ratings["rating"] = np.where(ratings["user_id"] % 2 == 0, 5.0, 1.0)
+    recommender = ImplicitALS(n_factors=2, n_epochs=30).fit(ratings, ratings[["item_id"]], seed=0)
+    scores = recommender.score([0, 1])
+    assert scores[1, 1] < scores[0, 0] < 1

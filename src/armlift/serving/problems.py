@@ -18,6 +18,7 @@ from armlift.errors import (
     DataError,
     ExpiredDecision,
     ForgedDecision,
+    LiveError,
     MismatchedDecision,
     ParameterError,
     RewardConflict,
@@ -44,6 +45,7 @@ KINDS: dict[type[Exception], tuple[int, str, str]] = {
     ExpiredDecision: (410, "expired_decision", "The reward window is over"),
     RewardConflict: (409, "reward_conflict", "The decision has another reward"),
     DataError: (422, "not_storable", "This cannot be stored"),
+    LiveError: (503, "store_unavailable", "The store cannot be used now"),
     StoreUnavailable: (503, "store_unavailable", "The store cannot commit now"),
 }
 _BY_STATUS = {
@@ -91,13 +93,14 @@ def on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> Re
     else:
         return on_unexpected(request, error)
     headers, faults = {}, []
-    if isinstance(error, StoreUnavailable):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if code == "store_unavailable":
+        seconds = error.retry_after_seconds if isinstance(error, StoreUnavailable) else 1.0
+        headers["Retry-After"] = str(max(1, round(seconds)))
     if isinstance(error, BriefError):
         faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
     detail = " ".join(str(error).split())
-    if isinstance(error, StoreUnavailable):
-        detail = "Nothing was counted. Send it again."  # what the store said is for the log
+    if code == "store_unavailable":
+        detail = "Nothing was changed. Send it again."  # what the store said is for the log
     return _answer(status, problem(status, code, title, detail, faults), headers)
 
 

@@ -17,6 +17,7 @@ from armlift.experiments.brief import Brief, load_brief
 from armlift.experiments.engine import Engine
 from armlift.experiments.log_rows import Decision
 from armlift.experiments.signing import DecisionSigner, load_secrets
+from armlift.experiments.standing import ExperimentStanding, standing
 from armlift.experiments.sticky_memory import StickyMemory
 from armlift.experiments.traffic_filter import TrafficFilter
 from armlift.serving.access_log import AccessLog
@@ -142,6 +143,14 @@ class Router:
         self.log.close()
         self.access_log.flush()
         self.database.close()
+
+    def standing(self, experiment_id: str) -> ExperimentStanding | None:
+        """Say how an experiment that was started stands, as far as this process knows; None for others."""
+        known = self._live.get(experiment_id)
+        if known is None:
+            return None
+        state, live = known
+        return standing(live.brief, state.state, state.winner, state.revision, live)
 
     def refresh(self) -> None:
         """Take over what changed in the store: states, winners, and the sums behind the allocations."""

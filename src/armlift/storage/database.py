@@ -25,7 +25,7 @@ _WAIT_SECONDS = 5.0
 
 _READ_ONLY = "armlift_read_only"
 
-_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536")
+_PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "cache_size = -16384")
 
 
 @dataclass(frozen=True, eq=False)

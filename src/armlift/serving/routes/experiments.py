@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import msgspec
 from litestar import get, post
@@ -21,8 +22,11 @@ from armlift.serving.router import Router
 from armlift.serving.routes.choose import RouterRequest
 from armlift.serving.schemas import Id
 from armlift.storage import ExperimentRow, forget
+from armlift.storage.refusals import refusals_in_words
 
 _NO_NUL = r"^[^\x00]*$"  # which PostgreSQL cannot store
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=_NO_NUL)]
 Name = Annotated[str, msgspec.Meta(max_length=64, pattern=_NO_NUL)]
 
@@ -81,7 +85,7 @@ class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
 async def list_experiments(request: RouterRequest) -> list[ExperimentStanding]:
     """List all experiments, the first created first."""
     router: Router = request.app.state.router
-    rows = await to_thread(router.store.rows)
+    rows = await asked(router, router.store.rows)
     return [view(router, row) for row in rows]
 
 
@@ -96,7 +100,7 @@ async def show_experiment(request: RouterRequest, experiment_id: FromPath[str]) 
     """Show an experiment, what was declared for it, and every change it went through."""
     router: Router = request.app.state.router
     row = await find_row(router, experiment_id)
-    audit = await to_thread(router.store.audit, experiment_id)
+    audit = await asked(router, router.store.audit, experiment_id)
     return ExperimentDetails(
         view(router, row),
         row.brief.model_dump(mode="json"),
@@ -128,7 +132,7 @@ async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) 
     brief = Brief.model_validate(data.brief)
     if "\\u0000" in brief.canonical_json:
         raise ParameterError("brief", brief.id, "texts without NUL characters", "Leave them out.")
-    await to_thread(router.store.create, brief, who=_who(request, data.who), why=data.reason)
+    await asked(router, router.store.create, brief, who=_who(request, data.who), why=data.reason)
     return view(router, await find_row(router, brief.id))
 
 
@@ -149,8 +153,8 @@ async def act(
     if verb is None:
         raise NotFoundException(f"{action!r} is no action. Use one of {', '.join(ACTIONS)}.")
     who = _who(request, data.who)
-    await to_thread(router.store.change, experiment_id, verb, who=who, why=data.reason, winner=data.arm)
-    await to_thread(router.refresh)
+    await asked(router, router.store.change, experiment_id, verb, who=who, why=data.reason, winner=data.arm)
+    await asked(router, router.refresh)
     return view(router, await find_row(router, experiment_id))
 
 
@@ -169,7 +173,7 @@ async def forget_user(request: RouterRequest, data: JSONBody[ForgetBody]) -> dic
     key, why = user_key(user_id), label("reason", data.reason, user_id, user_key)
     await to_thread(router.log.flush)
     router.engine.memory.forget(key)
-    done = await to_thread(forget, router.database, key, who=_who(request, data.who), why=why)
+    done = await asked(router, forget, router.database, key, who=_who(request, data.who), why=why)
     return done._asdict()
 
 
@@ -184,10 +188,22 @@ def _who(request: RouterRequest, said: str) -> str:
     return caller_of(request.scope).key_name or said
 
 
+async def asked(
+    router: Router, work: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+) -> Result:
+    """Have the store do something, in a thread.
+
+    Raises:
+        LiveError: The store refuses, or is away.
+    """
+    with refusals_in_words(router.database):
+        return await to_thread(work, *args, **kwargs)
+
+
 async def find_row(router: Router, experiment_id: str) -> ExperimentRow:
     """Read an experiment from the store.
 
     Raises:
         UnknownExperiment: There is none of that name.
     """
-    return await to_thread(router.store.row, experiment_id)
+    return await asked(router, router.store.row, experiment_id)

@@ -31,10 +31,11 @@ async def live_state(socket: WebSocket[None, None, State], experiment_id: FromPa
     try:
         while not gone.done():
             try:
-                message = msgspec.json.encode(view(router, await find_row(router, experiment_id)))
+                now = router.standing(experiment_id) or view(router, await find_row(router, experiment_id))
             except UnknownExperiment as error:
                 await socket.close(code=4404, reason=str(error)[:120])
                 return
+            message = msgspec.json.encode(now)
             if message != sent:
                 await socket.send_text(message.decode())
                 sent = message
