@@ -11,27 +11,36 @@ from armlift.recommenders.implicit_als import ImplicitALS
 
 def ratings_table(ratings: pd.DataFrame, item_ids: np.ndarray) -> np.ndarray:
     """Ratings of users (rows) of items (columns), 0 where there is none."""
-    table = ratings.pivot(index="user_id", columns="item_id", values="rating")
+    table = ratings.pivot_table(index="user_id", columns="item_id", values="rating")
     return table.reindex(columns=item_ids).fillna(0.0).to_numpy()
+
+
+def item_weights(table: np.ndarray, exponent: float) -> np.ndarray:
+    count = (table > 0).sum(axis=0)
+    return count**exponent / np.average(count**exponent, weights=count)
 
 
 def loss(recommender: ImplicitALS, table: np.ndarray) -> float:
     """The loss over all pairs, written out."""
     U, V = recommender.user_factors_, recommender.item_factors_
     rated = table > 0
-    weights = 1.0 + recommender.confidence * table / table[rated].mean()
+    of_item = item_weights(table, recommender.popularity_exponent)
+    weights = of_item + recommender.confidence * table / table[rated].mean()
     ridge = recommender.regularization * np.sqrt(rated.sum())
     return float((weights * (rated - U @ V.T) ** 2).sum() + ridge * ((U**2).sum() + (V**2).sum()))
 
 
-def test_the_item_factors_solve_their_least_squares(invented: Any) -> None:
-    recommender = ImplicitALS(n_factors=4, n_epochs=2, confidence=3, regularization=0.01)
+@pytest.mark.parametrize("exponent", [0.0, 0.7])
+def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float) -> None:
+    recommender = ImplicitALS(
+        n_factors=4, n_epochs=2, confidence=3, regularization=0.01, popularity_exponent=exponent
+    )
     recommender.fit(invented.history, invented.items, seed=0)
     table = ratings_table(invented.history, recommender.item_ids_)
-    U, rated = recommender.user_factors_, table > 0
+    U, rated, of_item = recommender.user_factors_, table > 0, item_weights(table, exponent)
     for item in (0, 17, 299):
         # A weighted ridge regression of the item's column on the users' factors, written out.
-        weights = np.diag(1.0 + 3.0 * table[:, item] / table[rated].mean())
+        weights = np.diag(of_item[item] + 3.0 * table[:, item] / table[rated].mean())
         ridge = 0.01 * np.sqrt(rated.sum()) * np.eye(4)
         solution = np.linalg.solve(U.T @ weights @ U + ridge, U.T @ weights @ rated[:, item])
         np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
@@ -77,7 +86,13 @@ def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any)
 
 @pytest.mark.parametrize(
     "params",
-    [{"n_factors": 0}, {"n_epochs": 0}, {"confidence": 0}, {"regularization": 0}],
+    [
+        {"n_factors": 0},
+        {"n_epochs": 0},
+        {"confidence": 0},
+        {"regularization": 0},
+        {"popularity_exponent": -1},
+    ],
 )
 def test_hyper_parameters_have_bounds(params: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=next(iter(params))):
@@ -114,3 +129,14 @@ def test_what_is_rated_high_is_fitted_closer() -> None:
     recommender = ImplicitALS(n_factors=2, n_epochs=30).fit(ratings, ratings[["item_id"]], seed=0)
     scores = recommender.score([0, 1])
     assert scores[1, 1] < scores[0, 0] < 1
+
+
+def test_popular_items_weigh_more(invented: Any) -> None:
+    slates = [
+        ImplicitALS(n_factors=8, popularity_exponent=exponent)
+        .fit(invented.history, invented.items, seed=0)
+        .recommend(invented.history["user_id"].unique(), 10, invented.history)["item_id"]
+        for exponent in (0.0, 1.0)
+    ]
+    count = invented.history["item_id"].value_counts()
+    assert count.reindex(slates[1]).mean() < count.reindex(slates[0]).mean()

@@ -20,6 +20,9 @@ DECISIONS = {
     "user_key": "str",
     "session_id": "str",
     "context": "str",
+    "simulated": "bool",
+    "bot_flag": "bool",
+    "flag_reasons": "string",
 }
 EVENTS = {
     "event_id": "str",

@@ -5,51 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from armlift.experiments.log_rows import Decision, Event
 from armlift.simulation.runner import PolicyRun
 from armlift.simulation.world import World
 
 EXPERIMENT = "simulation"
 
-DECISION_COLUMNS = (
-    "decision_id",
-    "ts",
-    "experiment_id",
-    "strategy_id",
-    "arm_id",
-    "propensity",
-    "allocation_version",
-    "user_key",
-    "session_id",
-    "context",
-)
-EVENT_COLUMNS = (
-    "event_id",
-    "decision_id",
-    "ts",
-    "ts_server",
-    "experiment_id",
-    "strategy_id",
-    "arm_id",
-    "propensity",
-    "allocation_version",
-    "user_key",
-    "session_id",
-    "item_id",
-    "position",
-    "event_type",
-    "reward",
-    "revenue",
-    "price",
-    "quantity",
-    "device",
-    "channel",
-    "simulated",
-    "bot_flag",
-    "srm_flag",
-    "guardrail_breach",
-    "flag_reasons",
-    "context",
-)
+DECISION_COLUMNS = Decision._fields
+EVENT_COLUMNS = Event._fields
 
 
 def arrival_times(decisions: int, *, start: pd.Timestamp, per_day: float, seed: int) -> pd.DatetimeIndex:
@@ -89,6 +52,9 @@ def decision_table(run: PolicyRun, world: World, times: pd.DatetimeIndex) -> pd.
             "user_key": "user-" + user,
             "session_id": "user-" + user + "-" + day,
             "context": "{}",
+            "simulated": True,
+            "bot_flag": False,
+            "flag_reasons": pd.array([pd.NA] * len(times), dtype="string"),
         }
     )
     return table[list(DECISION_COLUMNS)]
@@ -119,7 +85,7 @@ def event_table(run: PolicyRun, world: World, decisions: pd.DataFrame) -> pd.Dat
         clicks["decision_id"] + "-c",
     )
     events = pd.concat([impressions, clicks]).sort_index(kind="stable").reset_index(drop=True)
-    return _with_missing(events.assign(ts_server=events["ts"], simulated=True))
+    return _with_missing(events.assign(ts_server=events["ts"]))
 
 
 def _with_missing(events: pd.DataFrame) -> pd.DataFrame:
@@ -128,8 +94,8 @@ def _with_missing(events: pd.DataFrame) -> pd.DataFrame:
     for column in ("revenue", "price"):
         events[column] = nothing.astype("Float64")
     events["quantity"] = nothing.astype("Int64")
-    for column in ("device", "channel", "flag_reasons"):
+    for column in ("device", "channel"):
         events[column] = nothing.astype("string")
-    for column in ("bot_flag", "srm_flag", "guardrail_breach"):
+    for column in ("srm_flag", "guardrail_breach"):
         events[column] = False
     return events[list(EVENT_COLUMNS)]
