@@ -20,12 +20,13 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from armlift.environment import RouterSettings
 from armlift.serving.api_docs import api_documentation
 from armlift.serving.films import Films
-from armlift.serving.middleware import Admission, Doorkeeper
+from armlift.serving.middleware import Admission, Door, Doorkeeper
 from armlift.serving.middleware.doorkeeper import MAX_BODY
 from armlift.serving.problems import EXCEPTION_HANDLERS
 from armlift.serving.router import Router
 from armlift.serving.routes import choose, experiments, health, live, ofrep, update
 from armlift.serving.routes.cards import TEMPLATES, card_routes
+from armlift.serving.shortcut import Shortcut
 
 HANDLERS: Sequence[ControllerRouterHandler] = (
     choose.choose,
@@ -62,27 +63,24 @@ def create_app(router: Router, *, middleware: bool = True) -> ASGIApp:
         finally:
             router.stop()
 
-    admission = DefineMiddleware(
-        Admission, keyring=router.keyring, count=lambda reason: router.metrics.refused.labels(reason).inc()
-    )
+    door = Door(router.keyring, lambda reason: router.metrics.refused.labels(reason).inc())
     app = Litestar(
         [*HANDLERS, *card_routes()],
         state=State({"router": router, "films": Films(router.decisions, router.rewards, router.shelf)}),
         lifespan=[lifespan],
-        middleware=[admission] if middleware else [],
+        middleware=[DefineMiddleware(Admission, door=door)] if middleware else [],
         exception_handlers=EXCEPTION_HANDLERS,
         template_config=TEMPLATES,
         request_max_body_size=MAX_BODY,
         logging_config=None,
         openapi_config=_documentation(),
     )
+    shortcut = Shortcut(app, router, door if middleware else None)
     if not middleware:
-        return app
+        return shortcut
     paths = [route.path_format for route in app.routes]
-    settings = router.settings
-    return Doorkeeper(
-        app, settings.allowed_hosts, settings.allowed_origins, router.metrics, router.access_log, paths
-    )
+    hosts, origins = router.settings.allowed_hosts, router.settings.allowed_origins
+    return Doorkeeper(shortcut, hosts, origins, router.metrics, router.access_log, paths)
 
 
 def _documentation() -> OpenAPIConfig:

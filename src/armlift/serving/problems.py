@@ -84,24 +84,36 @@ def _answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> 
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers or {})
 
 
-def on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> Response[bytes]:
-    """Answer one of armlift's own errors."""
-    for kind in type(error).__mro__:
-        if kind in KINDS:
-            status, code, title = KINDS[kind]
-            break
-    else:
-        return on_unexpected(request, error)
+def problem_of(error: Exception, method: str, path: str) -> tuple[int, bytes, dict[str, str]]:
+    """Say what an error of armlift's, or a fault of it, is to a client.
+
+    Args:
+        error: The error; a fault goes into the log whole, and the client hears nothing of it.
+        method: Of the request, for the log.
+        path: Template of the request's path, for the log: what a client typed stays out of it.
+
+    Returns:
+        Status, problem as JSON, and headers.
+    """
+    known = [KINDS[kind] for kind in type(error).__mro__ if kind in KINDS]
+    if not known:
+        logger.error("%s %s failed", method, path, exc_info=error)
+        return 500, problem(500, "internal", "The router failed", "The log says why."), {}
+    status, code, title = known[0]
     headers, faults = {}, []
+    detail = " ".join(str(error).split())
     if code == "store_unavailable":
         seconds = error.retry_after_seconds if isinstance(error, StoreUnavailable) else 1.0
         headers["Retry-After"] = str(max(1, round(seconds)))
+        detail = "Nothing was changed. Send it again."  # what the store said is for the log
     if isinstance(error, BriefError):
         faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
-    detail = " ".join(str(error).split())
-    if code == "store_unavailable":
-        detail = "Nothing was changed. Send it again."  # what the store said is for the log
-    return _answer(status, problem(status, code, title, detail, faults), headers)
+    return status, problem(status, code, title, detail, faults), headers
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer one of armlift's own errors, or a fault of armlift."""
+    return _answer(*problem_of(error, request.method, request.scope.get("path_template", "")))
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -128,19 +140,12 @@ def on_unreadable(request: Request[Any, Any, Any], error: Exception) -> Response
     return _answer(400, problem(400, code, title, UNREADABLE))
 
 
-def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer a fault of armlift: the log has it whole, the client nothing of it."""
-    path = request.scope.get("path_template", "")  # what a client typed stays out of the log
-    logger.error("%s %s failed", request.method, path, exc_info=error)
-    return _answer(500, problem(500, "internal", "The router failed", "The log says why."))
-
-
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    ArmliftError: on_armlift_error,
+    ArmliftError: on_error,
     HTTPException: on_http_exception,
     UnicodeDecodeError: on_unreadable,
     RecursionError: on_unreadable,
-    Exception: on_unexpected,
+    Exception: on_error,
 }
 
 

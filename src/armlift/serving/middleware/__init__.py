@@ -4,7 +4,7 @@
 that need a scope: API key and rate limit.
 """
 
-from armlift.serving.middleware.admission import ANYBODY, Admission, Keyring, caller_of
+from armlift.serving.middleware.admission import ANYBODY, Admission, Door, Keyring, caller_of
 from armlift.serving.middleware.doorkeeper import Doorkeeper
 
-__all__ = ["ANYBODY", "Admission", "Doorkeeper", "Keyring", "caller_of"]
+__all__ = ["ANYBODY", "Admission", "Door", "Doorkeeper", "Keyring", "caller_of"]

@@ -61,12 +61,11 @@ class Admission:
 
     Args:
         app: What comes next.
-        keyring: Recognises keys.
-        count: Told the reason of each refusal.
+        door: Who admits.
     """
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, count: Callable[[str], None]) -> None:
-        self._app, self._keyring, self._count = app, keyring, count
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app, self._door = app, door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through or refuse."""
@@ -74,6 +73,32 @@ class Admission:
             await self._app(scope, receive, send)
             return
         needed = scope["route_handler"].opt.get("scope", "admin")
+        caller = await self._door.admit(needed, scope, receive, send)
+        if caller is not None:
+            scope["state"][_CALLER] = caller
+            await self._app(scope, receive, send)
+
+
+class Door:
+    """Admits or refuses.
+
+    Args:
+        keyring: Recognises keys.
+        count: Told the reason of each refusal.
+    """
+
+    def __init__(self, keyring: Keyring, count: Callable[[str], None]) -> None:
+        self._keyring, self._count = keyring, count
+
+    async def admit(self, needed: str, scope: Scope, receive: Receive, send: Send) -> Caller | None:
+        """Give the caller of a request; None if it was refused, and answered.
+
+        Args:
+            needed: Scope that the key must have, or `ANYBODY`.
+            scope: Of the request.
+            receive: Of the request.
+            send: Of the request.
+        """
         headers = dict(scope["headers"])
         agent = headers.get(b"user-agent", b"").decode("latin-1")
         text = headers.get(b"x-api-key", b"").decode("latin-1")
@@ -91,21 +116,17 @@ class Admission:
             else:
                 self._count("scope")
                 detail = f"The key has {', '.join(key.scopes)}, this needs {needed}."
-                await refuse(
-                    scope, receive, send, 403, "scope_missing", "The key does not allow this", detail
-                )
-            return
+                title = "The key does not allow this"
+                await refuse(scope, receive, send, 403, "scope_missing", title, detail)
+            return None
         wait = self._keyring.wait(key.key_id if key else address)
         if wait:
             self._count("rate")
-            detail = f"Try again in {wait:.1f} s, or raise ARMLIFT_RATE_LIMIT."
-            await refuse(
-                scope, receive, send, 429, "rate_limited", "Too many requests", detail, retry_after=wait
-            )
-            return
+            detail, title = f"Try again in {wait:.1f} s, or raise ARMLIFT_RATE_LIMIT.", "Too many requests"
+            await refuse(scope, receive, send, 429, "rate_limited", title, detail, retry_after=wait)
+            return None
         is_backend = key is not None or not self._keyring.required
-        scope["state"][_CALLER] = Caller(agent, address, is_backend, key.name if key else "")
-        await self._app(scope, receive, send)
+        return Caller(agent, address, is_backend, key.name if key else "")
 
 
 def caller_of(scope: Scope) -> Caller:

@@ -56,7 +56,7 @@ async def choose(
         user_id,
         caller_of(request.scope),
         experiment_id=experiment,
-        context=_object(context) if context else None,
+        context=context_object(context) if context else None,
         session_id=session_id or "",
         simulated=simulated,
     )
@@ -101,7 +101,12 @@ def answer(decided: Decided) -> Choice:
     )
 
 
-def _object(text: str) -> dict[str, object]:
+def context_object(text: str) -> dict[str, object]:
+    """Read the context of a query.
+
+    Raises:
+        ParameterError: It is no JSON object.
+    """
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except msgspec.DecodeError as error:

@@ -25,7 +25,7 @@ from armlift.errors import ArmliftError, ParameterError, UnknownExperiment
 from armlift.serving.clock import now_us
 from armlift.serving.decisions import Decided
 from armlift.serving.middleware import caller_of
-from armlift.serving.problems import UNREADABLE, on_armlift_error, on_http_exception, problems
+from armlift.serving.problems import UNREADABLE, on_error, on_http_exception, problems
 from armlift.serving.router import Router
 from armlift.serving.routes.choose import RouterRequest
 
@@ -75,7 +75,7 @@ def _on_armlift_error(request: Request[Any, Any, Any], error: ArmliftError) -> R
     if isinstance(error, ParameterError):
         is_user = error.name == "targetingKey" and not error.value
         return _refusal(request, 400, "TARGETING_KEY_MISSING" if is_user else "INVALID_CONTEXT", details)
-    return on_armlift_error(request, error)
+    return on_error(request, error)
 
 
 def _on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

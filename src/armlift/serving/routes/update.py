@@ -38,6 +38,11 @@ async def update(request: RouterRequest, data: JSONBody[UpdateBody]) -> ASGIApp:
     """
     router: Router = request.app.state.router
     duplicate = await router.rewards.update(data, caller_of(request.scope))
+    return updated(duplicate)
+
+
+def updated(duplicate: bool) -> JsonAnswer:
+    """Put what became of a reward into the words of the API."""
     return _DUPLICATE if duplicate else _ACCEPTED
 
 
