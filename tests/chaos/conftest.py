@@ -14,7 +14,7 @@ POSTGRESQL = os.environ.get("ARMLIFT_TEST_POSTGRESQL", "postgresql://postgres@12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=50, help="router processes to kill on each store")
+    parser.addoption("--kills", type=int, help="router processes to kill on each store")
     parser.addoption("--storm-seed", type=int, default=1, help="seed of clients and killer")
 
 

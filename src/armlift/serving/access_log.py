@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
-from time import time
+from functools import lru_cache
+from time import gmtime, strftime, time
 from typing import TextIO
 
 LIMIT = 100_000
@@ -39,12 +39,17 @@ class AccessLog:
             noted, self._noted = self._noted, []
             left_out, self._left_out = self._left_out, 0
             lines = [
-                f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%S.%f}Z {method} {path} {status} "
-                f"{1e3 * seconds:.1f} ms\n"
-                for when, method, path, status, seconds in noted
+                f"{_second(int(when))}.{int(1e6 * (when % 1.0)):06d}Z {method} {path} {status} "
+                f"{1e3 * took:.1f} ms\n"
+                for when, method, path, status, took in noted
             ]
             if left_out:
                 lines.append(f"{left_out} more were left out\n")
             if lines:
                 self._stream.write("".join(lines))
                 self._stream.flush()
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))

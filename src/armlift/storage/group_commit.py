@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Answer = list[Outcome] | Exception
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 """How long recorded rows wait for others, if nobody waits for a commit."""
 
 LIMIT = 100_000
