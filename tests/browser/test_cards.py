@@ -234,6 +234,7 @@ def test_a_beacon_outlives_the_page_and_counts_once(visits: Visits, router: Stan
     visit = visits()
     page = visit.open()
     page.evaluate("document.querySelector('[data-opinion=like]').click(); location.href = 'about:blank'")
+    page.wait_for_url("about:blank")
     assert eventually(lambda: router.kinds() == ["impression", "like"])
     page.goto(visit.home + "/cards/films/105")
     assert eventually(lambda: len(router.duplicates) == 2)
