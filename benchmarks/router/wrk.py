@@ -47,6 +47,7 @@ def run_wrk(server: Server, path: str, seconds: int, script: str = "", *argument
     """
     command = ["taskset", "--cpu-list", str(CLIENT_CORE), "wrk"]
     command += ["--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
+    command += ["--timeout", "30s"]  # the in-request design keeps some waiting for seconds
     if script:
         command += ["--script", str(Path(__file__).with_name(script))]
     command += [f"http://127.0.0.1:{server.port}{path}", "--", *arguments]

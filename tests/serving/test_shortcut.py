@@ -45,6 +45,7 @@ def _without_ways(original):
         "user_id=",
         f"user_id={'x' * 129}",
         "user_id=7&simulated=perhaps",
+        "user_id=7&simulated=",
         "user_id=7&context=nonsense",
         "user_id=7&context=%5B1%5D",
         "user_id=7&experiment=unheard",

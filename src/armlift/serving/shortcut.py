@@ -64,7 +64,7 @@ class Shortcut:
 
     async def _choose(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            pairs = parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=8, errors="strict")
+            pairs = parse_qsl(scope["query_string"].decode("ascii"), True, max_num_fields=8, errors="strict")
             query = msgspec.convert(dict(pairs), _Query, strict=False)
             context = context_object(query.context) if query.context else None
         except ValueError:  # msgspec's and armlift's are of this kind
