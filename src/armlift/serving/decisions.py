@@ -194,7 +194,8 @@ class Decisions:
             except StoreUnavailable:
                 return proposed
         else:
-            found = None if memory.is_complete else self._find(experiment.id, user_key)
+            is_new = memory.is_new(experiment.id, user_key)
+            found = None if is_new else self._find(experiment.id, user_key)
             if found is None:
                 self._log.record(row)
             else:
