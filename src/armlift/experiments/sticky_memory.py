@@ -7,7 +7,6 @@ from zlib import crc32
 
 from armlift.experiments.allocation import Assignment
 
-
 _BITS = 24
 
 
