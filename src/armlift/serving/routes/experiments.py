@@ -78,7 +78,7 @@ class ForgetBody(msgspec.Struct, forbid_unknown_fields=True):
 @get(
     "/api/experiments",
     opt={"scope": "read"},
-    responses=problems(),
+    responses=problems(503),
     tags=["experiments"],
     summary="List",
 )
@@ -92,7 +92,7 @@ async def list_experiments(request: RouterRequest) -> list[ExperimentStanding]:
 @get(
     "/api/experiments/{experiment_id:str}",
     opt={"scope": "read"},
-    responses=problems(404),
+    responses=problems(404, 503),
     tags=["experiments"],
     summary="One, with brief and history",
 )
@@ -122,7 +122,7 @@ async def show_experiment(request: RouterRequest, experiment_id: FromPath[str]) 
 @post(
     "/api/experiments",
     opt={"scope": "admin"},
-    responses=problems(422),
+    responses=problems(422, 503),
     tags=["experiments"],
     summary="Create from a brief",
 )
@@ -140,7 +140,7 @@ async def create_experiment(request: RouterRequest, data: JSONBody[CreateBody]) 
     "/api/experiments/{experiment_id:str}/{action:str}",
     status_code=200,
     opt={"scope": "admin"},
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 422, 503),
     tags=["experiments"],
     summary="Start, pause, resume, complete, archive or force a winner",
 )
@@ -162,7 +162,7 @@ async def act(
     "/api/forget",
     status_code=200,
     opt={"scope": "admin"},
-    responses=problems(),
+    responses=problems(422, 503),
     tags=["experiments"],
     summary="Forget a user",
 )
