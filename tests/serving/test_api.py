@@ -1,10 +1,12 @@
 """The router's rules as a client meets them, on both stores."""
 
+import io
 import json
 import time
 
 import pytest
 import yaml
+from sqlalchemy.exc import DBAPIError
 
 from armlift.experiments.brief import Brief
 from armlift.storage.schema import counters, decisions, events
@@ -337,3 +339,34 @@ def test_while_the_store_is_away_decisions_go_on_and_rewards_are_told(quick, mon
         time.sleep(0.05)
     assert total(quick, "rewards") == 1
     assert quick.choose("8")["recorded"] is True
+
+
+def test_a_user_whom_only_the_store_knows_is_served_while_it_is_away(quick, monkeypatch):
+    new_brief(quick, id="bandit", strategies=[{"id": "bandit", "allocation": "thompson"}])
+    quick.router.engine.memory.leave_out()
+
+    def away(*_):
+        raise DBAPIError("SELECT", {}, OSError("connection lost"))
+
+    monkeypatch.setattr("armlift.serving.router.find_assignment", away)
+    assert quick.choose("77", experiment="bandit")["arm"] in ARMS
+    assert quick.router.engine.memory.find("bandit", quick.router.secrets.user_key("77")) is None
+    monkeypatch.undo()
+    quick.choose("77", experiment="bandit")
+    assert quick.router.engine.memory.find("bandit", quick.router.secrets.user_key("77")) is not None
+
+
+def test_metrics_and_log_go_on_while_the_store_is_away(quick, monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(quick.router.access_log, "_stream", written)
+    quick.choose("1")
+
+    def away(*_):
+        raise OSError("connection lost")
+
+    monkeypatch.setattr("armlift.serving.router.load_keys", away)
+    monkeypatch.setattr(quick.router.log, "healthy", False)
+    with pytest.raises(OSError, match="connection lost"):
+        quick.router._upkeep()
+    assert "armlift_store_healthy 0.0" in quick.get("/metrics").text
+    assert "GET /choose 200" in written.getvalue()

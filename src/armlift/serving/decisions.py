@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from armlift.errors import StoreUnavailable
+from armlift.errors import LiveError, StoreUnavailable
 from armlift.experiments.allocation import Assignment, LiveExperiment
 from armlift.experiments.engine import Engine, Visitor
 from armlift.experiments.log_rows import Decision
@@ -188,18 +188,17 @@ class Decisions:
         memory = self._engine.memory
         row = AssignmentRow(experiment.id, user_key, *proposed, now)
         standing = proposed
-        if self._find is None:
-            try:
+        try:
+            if self._find is None:
                 standing = _standing(await self._log.submit([row]), proposed)
-            except StoreUnavailable:
-                return proposed
-        else:
-            is_new = memory.is_new(experiment.id, user_key)
-            found = None if is_new else self._find(experiment.id, user_key)
-            if found is None:
+            elif memory.is_new(experiment.id, user_key):
                 self._log.record(row)
-            else:
+            elif (found := self._find(experiment.id, user_key)) is not None:
                 standing = found
+            else:
+                self._log.record(row)
+        except LiveError:  # the store is away: the user is served, and remembered when it is back
+            return proposed
         memory.keep(experiment.id, user_key, standing)
         return standing
 

@@ -43,6 +43,7 @@ from armlift.storage import (
     recent_assignments,
     settle,
 )
+from armlift.storage.refusals import refusals_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -174,12 +175,13 @@ class Router:
         )
 
     def _upkeep(self) -> None:
-        self._keys = load_keys(self.database, self.secrets.users)
+        # What needs no store comes first: it must go on, and be told, while the store is away.
         self.shelf.refresh()
         self.access_log.flush()
         self.metrics.writer_pending.set(self.log.pending)
         self.metrics.writer_dropped.set(self.log.dropped)
         self.metrics.store_healthy.set(self.log.healthy)
+        self._keys = load_keys(self.database, self.secrets.users)
         for _, experiment in list(self._live.values()):
             reward = experiment.brief.default_reward
             if reward is not None:
@@ -213,8 +215,10 @@ class Router:
             memory.leave_out()
 
     def _find_assignment(self, experiment_id: str, user_key: str) -> Assignment | None:
-        return find_assignment(self.database, experiment_id, user_key)
+        with refusals_in_words(self.database):
+            return find_assignment(self.database, experiment_id, user_key)
 
     def _last_decision(self, user_key: str, arm: str) -> Decision | None:
         windows = [experiment.reward_window for experiment in self.engine.experiments.values()]
-        return last_decision(self.database, user_key, arm, now_us() - max(windows, default=0))
+        with refusals_in_words(self.database):
+            return last_decision(self.database, user_key, arm, now_us() - max(windows, default=0))
