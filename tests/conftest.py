@@ -76,3 +76,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """URL of an empty store, of one kind and then of the other."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One complete MLflow database; creating it takes 2 to 9 s, copying it nothing."""
+    from armlift.tracking import ensure_store
+
+    root = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        ensure_store(root)
+    return root / "mlflow.db"

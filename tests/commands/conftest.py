@@ -6,5 +6,4 @@ from tracking.conftest import (  # noqa: F401
     history,
     registered_template,
     registry,
-    template,
 )

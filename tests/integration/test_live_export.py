@@ -61,15 +61,6 @@ export_live(source, "killed", int(sys.argv[2]), root=root)
 )
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    root = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        ensure_store(root)
-    return root / "mlflow.db"
-
-
 @pytest.fixture
 def root(tmp_path, template, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

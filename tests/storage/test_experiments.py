@@ -7,7 +7,8 @@ from sqlalchemy import event as listen
 
 from armlift.errors import ParameterError, StateError, UnknownExperiment
 from armlift.experiments.allocation import Sums, live_experiment
-from armlift.storage.experiments import ExperimentStore, LiveState
+from armlift.storage.experiment_rows import LiveState
+from armlift.storage.experiments import ExperimentStore
 
 
 @pytest.fixture

@@ -12,16 +12,6 @@ from armlift.tracking import ensure_store, log_evaluation_runs, log_recommenders
 EXPERIMENT = "armlift"
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    """One complete MLflow database; creating it takes 2 to 9 s, copying it nothing."""
-    root = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        ensure_store(root)
-    return root / "mlflow.db"
-
-
 @pytest.fixture
 def store(tmp_path, template, monkeypatch):
     """The process's MLflow store, with one experiment."""

@@ -6,13 +6,8 @@ from armlift.storage.assignments import find_assignment, recent_assignments
 from armlift.storage.audit import AuditRow
 from armlift.storage.database import Database, open_database
 from armlift.storage.decisions import last_decision
-from armlift.storage.experiments import (
-    ExperimentRow,
-    ExperimentStore,
-    LiveSnapshot,
-    LiveState,
-    StrategySums,
-)
+from armlift.storage.experiment_rows import ExperimentRow, LiveSnapshot, LiveState, StrategySums
+from armlift.storage.experiments import ExperimentStore
 from armlift.storage.group_commit import GroupCommit
 from armlift.storage.ledger import AssignmentRow, Outcome
 from armlift.storage.migrations import migrate
