@@ -70,9 +70,11 @@ class Shelf:
             return False
         if snapshot is self._snapshot:
             return False
+        is_swap = bool(self._items)  # at the start it is the router that says what is served
         self._stock(snapshot.items, snapshot.manifest.length)
         self._snapshot = snapshot
-        logger.info("serving %s", self.source)
+        if is_swap:
+            logger.info("serving %s", self.source)
         return True
 
     def slate(self, arm: str, user_id: str) -> Slate:
