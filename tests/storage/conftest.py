@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from live_tables import database_url, postgresql_tables, sqlite_tables
 
 from armlift.storage.database import Database, open_database
-from armlift.storage.migrations import migrate
+
+__all__ = ["database_url", "postgresql_tables", "sqlite_tables"]
 
 
 @pytest.fixture
@@ -31,6 +33,11 @@ def open_store(database_url: str, open_url: Callable[[str], Database]) -> Callab
 @pytest.fixture
 def database(open_store: Callable[[], Database]) -> Database:
     """A store with all tables, and nothing in them."""
-    database = open_store()
-    migrate(database)
-    return database
+    return open_store()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_empty(request: pytest.FixtureRequest, open_url: Callable[[str], Database]) -> Callable[[], Database]:
+    """Open a store that has no tables yet."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return lambda: open_url(url)

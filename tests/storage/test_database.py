@@ -102,8 +102,8 @@ def test_a_relative_file_is_relative_to_the_current_directory(
     assert (tmp_path / "data" / "live" / "armlift.db").is_file()
 
 
-def test_a_failing_transaction_changes_nothing(open_store: Callable[[], Database]):
-    store = open_store()
+def test_a_failing_transaction_changes_nothing(open_empty: Callable[[], Database]):
+    store = open_empty()
     with store.begin() as connection:
         connection.execute(text("CREATE TABLE numbers (number INTEGER)"))
 
@@ -117,8 +117,8 @@ def test_a_failing_transaction_changes_nothing(open_store: Callable[[], Database
     assert ask(store, "SELECT count(*) FROM numbers") == 0
 
 
-def test_threads_write_in_turn_while_others_read(open_store: Callable[[], Database]):
-    store, other = open_store(), open_store()
+def test_threads_write_in_turn_while_others_read(open_empty: Callable[[], Database]):
+    store, other = open_empty(), open_empty()
     with store.begin() as connection:
         connection.execute(text("CREATE TABLE numbers (number INTEGER)"))
         connection.execute(text("INSERT INTO numbers VALUES (0)"))

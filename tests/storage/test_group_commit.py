@@ -107,7 +107,7 @@ def test_what_arrives_during_a_commit_is_one_transaction_and_one_call(
         await asyncio.gather(first, *(log.submit([decision(number)]) for number in range(1, 50)))
 
     asyncio.run(send())
-    assert len(commits) == len([given for given in calls if given[0] is group_commit._resolve]) == 2
+    assert len(commits) == len([given for given in calls if given[0] == log._resolve]) == 2
     assert rows_of(store, decisions) == 50
 
 

@@ -20,8 +20,8 @@ from armlift.storage.migrations import HEAD, migrate
 from armlift.storage.schema import metadata
 
 
-def test_migrated_tables_are_those_of_the_schema(open_store: Callable[[], Database]):
-    store = open_store()
+def test_migrated_tables_are_those_of_the_schema(open_empty: Callable[[], Database]):
+    store = open_empty()
     assert migrate(store)
     with store.read() as connection:
         context = MigrationContext.configure(
@@ -57,8 +57,8 @@ def test_a_second_time_changes_nothing_and_loads_no_alembic(
     assert answer.stdout.split() == ["False", "False"]
 
 
-def test_those_that_start_at_once_do_not_collide(open_store: Callable[[], Database]):
-    stores = [open_store() for _ in range(4)]
+def test_those_that_start_at_once_do_not_collide(open_empty: Callable[[], Database]):
+    stores = [open_empty() for _ in range(4)]
     barrier = Barrier(len(stores))
 
     def start(store: Database) -> bool:
@@ -70,8 +70,8 @@ def test_those_that_start_at_once_do_not_collide(open_store: Callable[[], Databa
     assert set(metadata.tables) < set(inspect(stores[0].engine).get_table_names())
 
 
-def test_tables_of_a_newer_armlift_are_refused(open_store: Callable[[], Database]):
-    store = open_store()
+def test_tables_of_a_newer_armlift_are_refused(open_empty: Callable[[], Database]):
+    store = open_empty()
     migrate(store)
     with store.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
@@ -80,9 +80,9 @@ def test_tables_of_a_newer_armlift_are_refused(open_store: Callable[[], Database
 
 
 def test_a_failed_migration_leaves_nothing(
-    open_store: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+    open_empty: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ):
-    store = open_store()
+    store = open_empty()
 
     def fail_after(connection: object) -> None:
         upgrade(connection)  # type: ignore[arg-type]

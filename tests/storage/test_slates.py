@@ -155,38 +155,54 @@ def test_writers_take_turns(tmp_path):
 
 
 WRITER = """
-import itertools, sys
+import itertools, os, sys
 from pathlib import Path
 import numpy as np, pandas as pd
 from armlift.storage import write_slates
 
+for _ in sys.stdin:
+    writer = os.fork()  # which takes no time, as importing pandas anew would
+    if not writer:
+        break
+    os.waitpid(writer, 0)
+    print("ended", flush=True)
+else:
+    sys.exit()
+print(os.getpid(), flush=True)
 users = np.arange(-1, 2000)
 for number in itertools.count(1):
     slates = pd.DataFrame({"arm": "champion", "user_id": np.repeat(users, 10),
         "position": np.tile(np.arange(10), len(users)), "item_id": number})
     items = pd.DataFrame({"item_id": [number], "title": "", "year": pd.NA, "genres": ""})
     write_slates(Path(sys.argv[1]), slates, items, {"champion": str(number)}, keep=2)
-    print(flush=True)
+    if number == 1:
+        print("first", flush=True)
 """
 
 
 def check_killed_writers(folder, kills, seed):
     """Kill writers at random moments; meanwhile and afterwards every version read is whole."""
     snapshots, moments, seen = SlateSnapshots(folder), random.Random(seed), set()
+    writers = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     for number in range(kills):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE)
-        writer.stdout.readline()  # the first version is there
+        writers.stdin.write(b"\n")
+        writers.stdin.flush()
+        writer = int(writers.stdout.readline())
+        assert writers.stdout.readline() == b"first\n"
         deadline = time.monotonic() + moments.uniform(0.0, 0.15)
         while time.monotonic() < deadline or len(seen) < 2 * (number + 1):  # the writer may be slow
             current = snapshots.current()
             seen.add(current.manifest.version)
             everything = [current.slate("champion", user) for user in (-1, 5, 1999, 5000)]
             assert everything == [(int(current.manifest.arms["champion"]),) * 10] * 4
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.communicate()
+        os.kill(writer, signal.SIGKILL)
+        assert writers.stdout.readline() == b"ended\n"
         for version in slate_versions(folder):
             whole = read_slates(folder / f"{version:08d}")
             assert whole.slate("champion", 1999) == (int(whole.manifest.arms["champion"]),) * 10
+    writers.communicate()
     assert len(seen) > kills  # readers met versions while they were being written
     write(folder, table(), ARMS, keep=2)
     assert not list(folder.glob("unfinished-*"))

@@ -9,8 +9,10 @@ from armlift.storage.decisions import last_decision
 from armlift.storage.experiment_rows import ExperimentRow, LiveSnapshot, LiveState, StrategySums
 from armlift.storage.experiments import ExperimentStore
 from armlift.storage.group_commit import GroupCommit
+from armlift.storage.interval_sums import IntervalReport
 from armlift.storage.ledger import AssignmentRow, Outcome
 from armlift.storage.migrations import migrate
+from armlift.storage.readings import Readings
 from armlift.storage.retention import expire, forget
 from armlift.storage.settlement import settle
 from armlift.storage.slates import (
@@ -35,12 +37,14 @@ __all__ = [
     "ExperimentRow",
     "ExperimentStore",
     "GroupCommit",
+    "IntervalReport",
     "KeyRing",
     "LiveAggregates",
     "LiveSnapshot",
     "LiveState",
     "Manifest",
     "Outcome",
+    "Readings",
     "SlateItems",
     "SlateSnapshot",
     "SlateSnapshots",

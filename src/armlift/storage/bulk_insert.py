@@ -7,7 +7,9 @@ all of them are one JSON parameter.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import os
+import sqlite3
+from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -23,6 +25,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
+_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 _ROWS_A_STATEMENT = 32  # on SQLite: few statements a batch, and few texts to keep prepared
 
 
@@ -58,6 +61,8 @@ class BulkInsert:
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
             part = rows[start : start + _ROWS_A_STATEMENT]
             cursor.execute(self._text(len(part)), tuple(chain.from_iterable(part)))
+            if start:  # after a full statement whoever answers requests goes first, on one core too
+                _give_way()
 
     def _text(self, rows: int) -> str:
         if rows not in self._texts:
@@ -93,12 +98,13 @@ class NewRows(Generic[Row]):
             table, dialect, f"ON CONFLICT DO NOTHING RETURNING {names}" if self._returns else ""
         )
 
-    def insert(self, cursor: DBAPICursor, rows: Sequence[Row]) -> Sequence[Row]:
+    def insert(self, cursor: DBAPICursor, rows: Sequence[Row], *, hopeful: bool = True) -> Sequence[Row]:
         """Insert what is not there yet.
 
         Args:
             cursor: The driver's, in a transaction that, on SQLite, has the write lock.
             rows: No key twice, ascending by key, so that two processes never wait for each other.
+            hopeful: Whether most likely all of them are new: then nothing is looked up before it must be.
 
         Returns:
             The rows that were inserted, in the same order.
@@ -112,6 +118,13 @@ class NewRows(Generic[Row]):
             returned = cursor.fetchall()
             new = {row[0] for row in returned} if self._single else set(returned)
             return [row for row in rows if self.key(row) in new]
+        if hopeful and len(rows) <= _ROWS_A_STATEMENT:
+            try:
+                self._insert.run(cursor, rows)
+            except sqlite3.IntegrityError:  # which undoes this statement, and no other
+                pass
+            else:
+                return rows
         if there := self._there(cursor, rows):
             rows = [row for row in rows if self.key(row) not in there]
         if rows:

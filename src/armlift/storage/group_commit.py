@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
+import sys
 import threading
 import time
 from collections import deque
@@ -34,6 +36,8 @@ LIMIT = 100_000
 """Rows that are kept, and entries that may wait, while the store is away."""
 
 _RECORDED_AT_ONCE = 10_000
+_SUBMITTED_AT_ONCE = 64
+_NICENESS = 5
 _LONGEST_PAUSE_SECONDS = 1.0
 _CONCURRENCY_ATTEMPTS = 10
 _CONCURRENCY = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock
@@ -70,7 +74,9 @@ class GroupCommit:
         self.healthy, self.dropped = True, 0
         self._database = database
         self._connection: Connection | None = None
-        self._queue: SimpleQueue[_Waiting | _Stop | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Waiting] | _Stop | None] = SimpleQueue()
+        self._submitted: deque[_Waiting] = deque()  # on the event loop, not yet handed over
+        self._waiting = 0  # requests on the event loop without an answer; only the loop counts them
         self._recorded: deque[Decision | AssignmentRow] = deque()
         self._is_called = False  # whether the thread knows of recorded rows
         self._closed = False
@@ -80,7 +86,7 @@ class GroupCommit:
     @property
     def pending(self) -> int:
         """Rows and requests that wait for a commit, about."""
-        return len(self._recorded) + self._queue.qsize()
+        return len(self._recorded) + self._waiting
 
     def start(self) -> None:
         """Begin to write."""
@@ -91,6 +97,7 @@ class GroupCommit:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(_Stop())
         if self._thread.is_alive():
             self._thread.join()
@@ -115,14 +122,40 @@ class GroupCommit:
             One outcome for each entry, once they are on disk. It fails with `StoreUnavailable` if they are
             not, and with `DataError` if they cannot be.
         """
-        future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Outcome]] = loop.create_future()
         if self._closed:
             future.set_exception(StoreUnavailable(_STOPPING))
-        elif self._queue.qsize() >= LIMIT:
+        elif self._waiting >= LIMIT:
             future.set_exception(StoreUnavailable(f"{LIMIT:,} requests are waiting for it"))
         else:
-            self._queue.put(_Waiting(entries, future))
+            self._waiting += 1
+            self._submitted.append(_Waiting(entries, future))
+            if len(self._submitted) == 1:
+                loop.call_soon(self._hand_over_unless_more_come, loop, 1)
         return future
+
+    def _hand_over_unless_more_come(self, loop: asyncio.AbstractEventLoop, known: int) -> None:
+        """Let requests that the loop has read already join: a transaction costs more than its rows."""
+        now = len(self._submitted)
+        if known < now < _SUBMITTED_AT_ONCE and not self._closed:
+            loop.call_soon(self._hand_over_unless_more_come, loop, now)
+        elif not self._closed:
+            self._hand_over()
+        else:  # the thread has stopped, or is about to
+            refused = self._take_submitted()
+            self._answer(refused, [StoreUnavailable(_STOPPING)] * len(refused))
+
+    def _hand_over(self) -> None:
+        if waiting := self._take_submitted():
+            self._queue.put(waiting)
+
+    def _take_submitted(self) -> list[_Waiting]:
+        taken = []
+        with suppress(IndexError):  # `close` may be doing the same in another thread
+            while True:
+                taken.append(self._submitted.popleft())
+        return taken
 
     def flush(self) -> None:
         """Wait until everything recorded before is on disk; not to be called on the event loop.
@@ -134,15 +167,16 @@ class GroupCommit:
             written: Future[list[Outcome]] = Future()
             if self._closed:
                 raise StoreUnavailable(_STOPPING)
-            self._queue.put(_Waiting((), written))
+            self._queue.put([_Waiting((), written)])
             written.result()
 
     def _run(self) -> None:
+        _step_back()
         is_stopping = False
         while not is_stopping:
             waiting, is_stopping = self._gather()
             if not self.healthy and time.monotonic() < self._retry_at and not is_stopping:
-                _answer(waiting, [StoreUnavailable("it failed a moment ago")] * len(waiting))
+                self._answer(waiting, [StoreUnavailable("it failed a moment ago")] * len(waiting))
                 continue
             self._is_called = False  # before the rows are taken: a row after them calls again
             recorded = self._take_recorded()
@@ -161,8 +195,8 @@ class GroupCommit:
         with suppress(Empty):
             while True:
                 item = self._queue.get_nowait()
-                if isinstance(item, _Waiting):
-                    _answer([item], [StoreUnavailable(_STOPPING)])
+                if isinstance(item, list):
+                    self._answer(item, [StoreUnavailable(_STOPPING)] * len(item))
 
     def _gather(self) -> tuple[list[_Waiting], bool]:
         """Wait for work; give who waits, and whether to stop."""
@@ -176,7 +210,7 @@ class GroupCommit:
                 if isinstance(item, _Stop):
                     return waiting, True
                 if item is not None:
-                    waiting.append(item)
+                    waiting += item
                 item = self._queue.get_nowait()
         return waiting, False
 
@@ -194,7 +228,8 @@ class GroupCommit:
             elif len(waiting) + len(recorded) == 1:
                 logger.error("a row cannot be stored: %s", cause)
                 self.dropped += len(recorded)
-                _answer(waiting, [DataError(f"This cannot be stored: {_in_short(cause)}")] * len(waiting))
+                refusal = DataError(f"This cannot be stored: {_in_short(cause)}")
+                self._answer(waiting, [refusal] * len(waiting))
             else:  # one of them cannot be stored, and must not hinder the others
                 half, middle = len(waiting) // 2, len(recorded) // 2
                 if waiting and recorded:
@@ -211,7 +246,7 @@ class GroupCommit:
             last = first + len(each.entries)
             answers.append(outcomes[first:last])
             first = last
-        _answer(waiting, answers)
+        self._answer(waiting, answers)
 
     def _fail(
         self, waiting: Sequence[_Waiting], recorded: Sequence[Decision | AssignmentRow], cause: BaseException
@@ -222,7 +257,7 @@ class GroupCommit:
         self._pause = min(max(2 * self._pause, 0.05), _LONGEST_PAUSE_SECONDS)
         self._retry_at = time.monotonic() + self._pause
         self._recorded.extendleft(reversed(recorded))
-        _answer(waiting, [StoreUnavailable(_in_short(cause))] * len(waiting))
+        self._answer(waiting, [StoreUnavailable(_in_short(cause))] * len(waiting))
 
     def _commit(
         self, entries: Sequence[Entry], recorded: Sequence[Decision | AssignmentRow]
@@ -265,30 +300,36 @@ class GroupCommit:
             connection.close()
         return True
 
+    def _answer(self, waiting: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+        """Answer all of them, those on the event loop with one call."""
+        on_loop: list[tuple[asyncio.Future[list[Outcome]], Answer]] = []
+        for each, answer in zip(waiting, answers, strict=True):
+            if isinstance(each.answer, asyncio.Future):
+                on_loop.append((each.answer, answer))
+            elif isinstance(answer, Exception):
+                each.answer.set_exception(answer)
+            else:
+                each.answer.set_result(answer)
+        if on_loop:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                on_loop[0][0].get_loop().call_soon_threadsafe(self._resolve, on_loop)
 
-def _answer(waiting: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
-    """Answer all of them, those on the event loop with one call."""
-    on_loop: list[tuple[asyncio.Future[list[Outcome]], Answer]] = []
-    for each, answer in zip(waiting, answers, strict=True):
-        if isinstance(each.answer, asyncio.Future):
-            on_loop.append((each.answer, answer))
-        elif isinstance(answer, Exception):
-            each.answer.set_exception(answer)
-        else:
-            each.answer.set_result(answer)
-    if on_loop:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            on_loop[0][0].get_loop().call_soon_threadsafe(_resolve, on_loop)
+    def _resolve(self, answers: Sequence[tuple[asyncio.Future[list[Outcome]], Answer]]) -> None:
+        self._waiting -= len(answers)
+        for future, answer in answers:
+            if future.done():
+                continue  # who waited has gone
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
 
-def _resolve(answers: Sequence[tuple[asyncio.Future[list[Outcome]], Answer]]) -> None:
-    for future, answer in answers:
-        if future.done():
-            continue  # who waited has gone
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+def _step_back() -> None:
+    """Let the thread that answers requests go before this one, where threads have priorities: on Linux."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _cause(error: BaseException) -> BaseException:

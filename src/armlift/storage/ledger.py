@@ -136,7 +136,9 @@ class _Batch:
             self._assign({row[:2]: row for row in reversed(assigned)})
         if loose or rewarded:
             decided = {row[0]: row for row in reversed(loose + rewarded)}
-            new_decisions = self.tables.decisions.insert(self._cursor, sorted(decided.values()))
+            new_decisions = self.tables.decisions.insert(
+                self._cursor, sorted(decided.values()), hopeful=not rewarded
+            )
             self.tally.decisions(new_decisions)
             self._new_decisions = {row[0] for row in new_decisions}
         if log:
@@ -180,7 +182,7 @@ class _Batch:
 
     def _assign(self, rows: dict[tuple[str, str], AssignmentRow]) -> None:
         arrived = {row.user_key: (row.user_key, row.ts) for row in rows.values()}
-        self.tables.users.insert(self._cursor, sorted(arrived.values()))
+        self.tables.users.insert(self._cursor, sorted(arrived.values()), hopeful=False)
         new = self.tables.assignments.insert(self._cursor, sorted(rows.values()))
         self._new_assignments = {row[:2] for row in new}
         self._standing = rows

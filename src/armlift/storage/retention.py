@@ -30,6 +30,7 @@ from sqlalchemy import (
 from armlift.errors import ParameterError
 from armlift.storage.audit import AuditRow, record
 from armlift.storage.database import Database
+from armlift.storage.interval_sums import let_go
 from armlift.storage.schema import (
     assignments,
     decisions,
@@ -139,7 +140,9 @@ def expire(database: Database, days: float, *, who: str = "retention", now: int 
     if not days >= shortest:
         remedy = "Rewards of younger decisions may still come: keep rows longer, or archive experiments."
         raise ParameterError("ARMLIFT_RETENTION_DAYS", days, f"days >= {shortest:g}", remedy)
-    before = (_now() if now is None else now) - round(days * _DAY)
+    now = _now() if now is None else now
+    before = now - round(days * _DAY)
+    let_go(database, before, now)
     ended = select(experiments.c.experiment_id).where(experiments.c.state.in_(_ENDED))
     past = and_(assignments.c.ts < before, assignments.c.experiment_id.in_(ended))
     gone = and_(

@@ -285,6 +285,24 @@ live_windows = Table(
     sqlite_autoincrement=True,
 )
 
+# What people look at: sums by time ----------------------------------------------------------------
+
+interval_sums = Table(
+    "interval_sums",
+    metadata,
+    _key("experiment_id"),
+    _key("segment"),  # empty for all traffic, else a name such as device
+    Column("bucket_ts", BigInteger, primary_key=True, autoincrement=False),  # its start
+    _key("segment_value"),  # empty for all traffic, and where it is unknown
+    _key("strategy_id"),
+    _key("arm_id"),
+    Column("simulated", Boolean, primary_key=True),
+    *_counters(),
+    _sum("propensity_total"),
+    Index(None, "bucket_ts"),
+    sqlite_with_rowid=False,
+)
+
 # Models and operation -----------------------------------------------------------------------------
 
 models = Table(
