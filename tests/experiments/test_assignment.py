@@ -46,7 +46,7 @@ def moves(before, after):
 
 def moved(before, after):
     was, now = moves(before, after)
-    return np.mean(was != now)
+    return (was != now).mean()
 
 
 def total_variation(before, after):
@@ -108,27 +108,27 @@ def test_consecutive_users_are_independent():
     assert chisquare(np.bincount(2 * arms[:-1:2] + arms[1::2], minlength=4)).pvalue > 1e-4
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(WEIGHTS, st.data(), st.floats(0.0, 4.0))
 def test_one_changed_weight_moves_the_total_variation_distance(before, data, factor):
     after = list(before)
     arm = data.draw(st.integers(0, len(before) - 1))
     after[arm] *= factor
-    assert moved(before, after) == near(total_variation(before, after))
     was, now = moves(before, after)
     changed = was != now
+    assert changed.mean() == near(total_variation(before, after))
     assert ((was == arm) | (now == arm))[changed].all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(WEIGHTS, st.floats(0.05, 1.0))
 def test_a_new_arm_takes_its_share_and_no_other_user_moves(before, weight):
     was, now = moves(before, [*before, weight])
     assert (now[was != now] == len(before)).all()
-    assert moved(before, [*before, weight]) == near(weight / (sum(before) + weight))
+    assert (was != now).mean() == near(weight / (sum(before) + weight))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data(), st.integers(2, 6))
 def test_several_changed_weights_move_what_the_formula_says(data, arms):
     either = st.lists(st.floats(0.05, 1.0), min_size=arms, max_size=arms)
@@ -183,7 +183,7 @@ def test_bad_input_names_the_bound_and_the_remedy(arguments, message):
 
 @pytest.mark.parametrize("weights", [(0.5, 0.5), (1, 1, 1, 1, 1), (0.34, 0.33, 0.33), (1, 0, 3, 0.001)])
 def test_one_user_at_a_time_gets_the_same_arm(weights):
-    users = [f"user-{number}" for number in range(100_000)]
+    users = [f"user-{number}" for number in range(20_000)]
     assigner = Assigner("films", weights)
     assert [assigner.arm(user) for user in users] == assign(users, "films", weights).tolist()
 

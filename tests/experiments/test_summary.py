@@ -38,6 +38,12 @@ def log():
     return random_log()
 
 
+@pytest.fixture(scope="module")
+def plain(log):
+    """The log rolled up by pandas."""
+    return plain_roll_up(log)
+
+
 def plain_statistics(metric, users, *, covariates):
     """The same statistics from rows that pandas summed, one arm after the other."""
     suffixes = ("", "_before") if covariates else ("",)
@@ -55,37 +61,35 @@ def plain_statistics(metric, users, *, covariates):
 
 @pytest.mark.parametrize("covariates", [False, True])
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_is_what_pandas_finds(duck, log, name, covariates):
+def test_every_metric_is_what_pandas_finds(duck, log, plain, name, covariates):
     (metric,) = find_metrics([name])
     since = log if covariates else log[log["ts"] >= START]
     summary = summarise(table_of(duck, since), [metric], start=START if covariates else None)
     assert summary.arms == ("a", "b", "c")
     found = summary.statistics[name]
-    expected = plain_statistics(metric, plain_roll_up(log), covariates=covariates)
+    expected = plain_statistics(metric, plain, covariates=covariates)
     assert type(found) is type(expected[0])
-    for arm, plain in enumerate(expected):
-        assert found.n[arm] == plain.n
-        np.testing.assert_allclose(found.value[arm], plain.value, rtol=1e-12)
-        np.testing.assert_allclose(found.variance[arm], plain.variance, rtol=1e-11)
+    for arm, golden in enumerate(expected):
+        assert found.n[arm] == golden.n
+        np.testing.assert_allclose(found.value[arm], golden.value, rtol=1e-12)
+        np.testing.assert_allclose(found.variance[arm], golden.variance, rtol=1e-11)
         if covariates:
-            np.testing.assert_allclose(found.mean[arm], plain.mean, rtol=1e-12)
-            np.testing.assert_allclose(found.scatter[arm], plain.scatter, rtol=1e-10, atol=1e-9)
+            np.testing.assert_allclose(found.mean[arm], golden.mean, rtol=1e-12)
+            np.testing.assert_allclose(found.scatter[arm], golden.scatter, rtol=1e-10, atol=1e-9)
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Seoul"])
 @pytest.mark.parametrize("clock", [None, "UTC", "Asia/Seoul"])
-def test_the_start_is_one_moment_in_every_zone(duck, zone, clock):
+def test_the_start_is_one_moment_in_every_zone(duck, log, plain, zone, clock):
     start = START if clock is None else START.tz_localize("UTC").tz_convert(clock)
-    events = table_of(duck, random_log(), zone)
+    events = table_of(duck, log, zone)
     users = roll_up(events, find_metrics(["ctr"]), start=start.to_pydatetime())
     sums = users.aggregate(after=users.impressions.sum(), before=users.impressions_before.sum()).to_pyarrow()
-    plain = plain_roll_up(random_log())
     assert sums["after"][0].as_py() == plain["impressions"].sum()
     assert sums["before"][0].as_py() == plain["impressions_before"].sum()
 
 
-def test_cvr_is_divided_by_what_the_brief_says(duck, log):
-    plain = plain_roll_up(log)
+def test_cvr_is_divided_by_what_the_brief_says(duck, log, plain):
     for denominator in ("clicks", "impressions"):
         (cvr,) = find_metrics(["cvr"], cvr_denominator=denominator)
         found = summarise(table_of(duck, log[log["ts"] >= START]), [cvr]).statistics["cvr"].sum()

@@ -31,6 +31,7 @@ def distribution_of_pulls(
     reference: Reference, means: tuple[float, ...], horizon: int, batch_size: int = 1
 ) -> dict[Pulls, float]:
     """Probability of every vector of pulls after `horizon` decisions."""
+    choose, learn = cache(reference.choose), cache(reference.learn)
     frozen = {(reference.start, (0,) * len(means)): 1.0}
     for first in range(0, horizon, batch_size):
         # Inside a batch: what the choice sees, what will be known when the batch ends, and the pulls.
@@ -38,12 +39,12 @@ def distribution_of_pulls(
         for _ in range(first, min(first + batch_size, horizon)):
             after: dict[tuple[Hashable, Hashable, Pulls], float] = defaultdict(float)
             for (seen, known, pulls), p in inside.items():
-                for arm, chosen in enumerate(reference.choose(seen, pulls)):
+                for arm, chosen in enumerate(choose(seen, pulls)):
                     if chosen == 0.0:
                         continue
                     played = (*pulls[:arm], pulls[arm] + 1, *pulls[arm + 1 :])
                     for reward, odds in ((1, means[arm]), (0, 1.0 - means[arm])):
-                        after[seen, reference.learn(known, arm, reward), played] += p * chosen * odds
+                        after[seen, learn(known, arm, reward), played] += p * chosen * odds
             inside = after
         frozen = defaultdict(float)
         for (_, known, pulls), p in inside.items():

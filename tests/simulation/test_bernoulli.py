@@ -32,17 +32,17 @@ CASES = {
         FixedSplit([1, 0, 0], floor=0.1), exact.with_floor(exact.fixed((1.0, 0.0, 0.0)), 0.1), THREE, 10
     ),
     "epsilon-greedy": Case(EpsilonGreedy(0.2), exact.epsilon_greedy(2, 0.2), PAIR, 25),
-    "epsilon-greedy, batches of 3": Case(EpsilonGreedy(0.2), exact.epsilon_greedy(3, 0.2), THREE, 12, 3),
+    "epsilon-greedy, batches of 3": Case(EpsilonGreedy(0.2), exact.epsilon_greedy(3, 0.2), THREE, 10, 3),
     "epsilon-greedy, floor and first pulls": Case(
         EpsilonGreedy(0.1, floor=0.05, min_pulls=2),
         exact.with_floor(exact.with_first_pulls(exact.epsilon_greedy(3, 0.1), 2), 0.05),
         THREE,
-        12,
-        5,
+        10,
+        4,
     ),
     "greedy, arms without luck": Case(EpsilonGreedy(0.0), exact.epsilon_greedy(3, 0.0), (0.0, 0.5, 0.5), 12),
     "softmax": Case(Softmax(0.3), exact.softmax(2, 0.3), PAIR, 20),
-    "softmax, batches of 4": Case(Softmax(0.2), exact.softmax(3, 0.2), THREE, 12, 4),
+    "softmax, batches of 4": Case(Softmax(0.2), exact.softmax(3, 0.2), THREE, 10, 4),
     "ucb1": Case(UCB1(), exact.index_policy(2, exact.ucb1_index), PAIR, 30),
     "ucb1, three arms": Case(UCB1(), UCB1_OF_3, THREE, 12),
     "ucb1, batches of 2": Case(UCB1(), UCB1_OF_3, THREE, 12, 2),  # the first turns cross two batches
@@ -51,7 +51,7 @@ CASES = {
         UCB1(floor=0.1, min_pulls=2),
         exact.with_floor(exact.with_first_pulls(UCB1_OF_3, 2), 0.1),
         THREE,
-        12,
+        10,
         3,
     ),
     "kl-ucb": Case(KLUCB(), KL_UCB_OF_2, PAIR, 25),
@@ -135,8 +135,8 @@ def test_pulls_and_regret_have_their_exact_distribution(case):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_pulls_and_regret_have_their_exact_distribution_to_three_digits(case):
-    agree(case, replicates=400_000, seed=12)
+def test_pulls_and_regret_have_their_exact_distribution_closely(case):
+    agree(case, replicates=100_000, seed=12)
 
 
 def test_the_oracle_knows_a_bandit_solved_by_hand():
@@ -206,9 +206,9 @@ def lai_robbins(means: tuple[float, ...]) -> float:
 @pytest.mark.parametrize("policy", [ThompsonSampling(), KLUCB()], ids=lambda policy: policy.id)
 def test_regret_grows_at_the_lai_robbins_rate(policy):
     means = (0.5, 0.35)
-    early, late = (run_bernoulli(policy, means, t, 500, seed=9).cumulative_regret for t in (5_000, 50_000))
+    early, late = (run_bernoulli(policy, means, t, 250, seed=9).cumulative_regret for t in (5_000, 50_000))
     growth = (late.mean() - early.mean()) / math.log(10)
-    error = math.hypot(late.std(), early.std()) / math.sqrt(500) / math.log(10)
+    error = math.hypot(late.std(), early.std()) / math.sqrt(250) / math.log(10)
     assert 0.75 * lai_robbins(means) - 4 * error < growth < 1.35 * lai_robbins(means) + 4 * error
 
 

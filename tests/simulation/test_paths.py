@@ -86,7 +86,7 @@ def test_both_paths_have_the_same_distribution_of_pulls(policy_id, batch_size, m
 )
 def test_both_paths_have_the_same_distribution_of_pulls_closely(policy_id, batch_size, forgetting, more):
     policy = create_policy(policy_id, **forgetting.get(policy_id, {}), **more)
-    alike(policy, replicates=2000, horizon=120, batch_size=batch_size)
+    alike(policy, replicates=1000, horizon=120, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("prior", [(0.5, 0.5), (3.0, 0.7), (1.5, 4.0), (20.0, 20.0)])

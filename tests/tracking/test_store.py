@@ -87,7 +87,7 @@ def test_of_two_processes_at_once_one_creates_the_store(tmp_path, template, star
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [0.2, 1.0, 2.0, 3.0])
+@pytest.mark.parametrize("delay", [0.5, 2.0])
 def test_mlflow_itself_may_be_killed_at_any_moment(tmp_path, delay):
     code = "import pathlib, armlift.tracking; armlift.tracking.ensure_store(pathlib.Path())"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -141,7 +142,7 @@ class Brief(Part):
         """Name of the experiment in MLflow."""
         return self.tracking_experiment or self.id
 
-    @property
+    @cached_property  # asked for at every reward
     def any_reward(self) -> bool:
         """Whether rewards may be any number; otherwise they lie between 0 and 1, as a strategy needs."""
         return all(strategy.allocation in ANY_REWARD for strategy in self.strategies)

@@ -197,9 +197,11 @@ class Engine:
         check_reward(value, any_number=experiment.brief.any_reward)
         late = self.is_late(decision, event.ts_server)
         reasons = _joined(decision.flag_reasons, event.flag_reasons, LATE if late else "")
-        row = event._replace(
+        row = Event(  # in a third of the time of `_replace`
             event_id=f"{decision.decision_id}-{'l' if late else 'r'}",
             decision_id=decision.decision_id,
+            ts=event.ts,
+            ts_server=event.ts_server,
             experiment_id=decision.experiment_id,
             strategy_id=decision.strategy_id,
             arm_id=decision.arm_id,
@@ -207,11 +209,21 @@ class Engine:
             allocation_version=decision.allocation_version,
             user_key=decision.user_key,
             session_id=event.session_id or decision.session_id,
+            item_id=event.item_id,
+            position=event.position,
             event_type="reward",
             reward=value,
+            revenue=event.revenue,
+            price=event.price,
+            quantity=event.quantity,
+            device=event.device,
+            channel=event.channel,
             simulated=decision.simulated,
             bot_flag=decision.bot_flag or event.bot_flag,
+            srm_flag=event.srm_flag,
+            guardrail_breach=event.guardrail_breach,
             flag_reasons=reasons,
+            context=event.context,
         )
         return Reward(decision, row, counted=not reasons)
 

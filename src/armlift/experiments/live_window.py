@@ -49,6 +49,19 @@ class LiveSums(NamedTuple):
         return LiveSums(*(now - then for now, then in zip(self, earlier, strict=True)))  # type: ignore[arg-type]
 
 
+KEPT_ROWS = (
+    "decisions",
+    "rewards",
+    "impressions",
+    "clicks",
+    "add_to_carts",
+    "purchases",
+    "likes",
+    "dislikes",
+)
+"""The sums that count rows which were not flagged."""
+
+
 class LiveRun(NamedTuple):
     """What one run of the tracking store is about.
 

@@ -10,7 +10,9 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 from armlift.tracking.alias_moves import AliasMove, Evidence, alias_moves, move_alias
 from armlift.tracking.alias_slates import AliasSlates, alias_slates
 from armlift.tracking.artifacts import log_images, log_pages, log_summary
+from armlift.tracking.challengers import register_challenger
 from armlift.tracking.client import active_run_id, kill_open_run
+from armlift.tracking.drift_runs import log_drift
 from armlift.tracking.evaluations import log_evaluation_runs, log_evaluation_verdict
 from armlift.tracking.live_exporter import LiveExporter, export_until_orphaned, keep_exporting
 from armlift.tracking.live_runs import ExportReport, LiveSource, export_live
@@ -61,6 +63,7 @@ __all__ = [
     "kill_open_run",
     "load_policy",
     "log_data_snapshot",
+    "log_drift",
     "log_evaluation_runs",
     "log_evaluation_verdict",
     "log_git_state",
@@ -78,6 +81,7 @@ __all__ = [
     "log_verdict",
     "move_alias",
     "promote",
+    "register_challenger",
     "register_recommenders",
     "register_router",
     "route",

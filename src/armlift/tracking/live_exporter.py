@@ -89,8 +89,6 @@ def export_until_orphaned(
         seconds: Within which live traffic reaches MLflow.
         lifeline: What the other process closes.
     """
-    if hasattr(os, "nice"):
-        os.nice(10)
     stop, closed, parent = threading.Event(), threading.Event(), os.getppid()
 
     def wait_for_the_end() -> None:

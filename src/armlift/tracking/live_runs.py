@@ -148,6 +148,25 @@ def export_live(
         source.release(holder)
 
 
+def set_up_experiment(name: str, *, root: Path) -> str | None:
+    """Make the experiment in MLflow that a live experiment's runs will be in, if it is not there.
+
+    Args:
+        name: Name of the MLflow experiment.
+        root: Root of the project, whose MLflow store is used.
+
+    Returns:
+        Its id; None if somebody deleted it, which stays as it is.
+
+    Raises:
+        TrackingError: MLflow cannot be used.
+    """
+    with _bounded():
+        _check_lock(use_store(root))
+        with tracking_client() as client:
+            return _experiment(client, name, root)
+
+
 def _export(source: LiveSource, now: int, root: Path, end: float) -> tuple[int, int]:
     """Export until nothing waits or time is up; give the numbers of windows and of points."""
     exported = metrics = 0

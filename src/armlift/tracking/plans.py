@@ -72,7 +72,8 @@ def log_tables(run_id: str, tables: Mapping[str, pd.DataFrame]) -> None:
     with tracking_client() as client:
         for name, table in tables.items():
             # `log_table` writes the same, and pandas warns of how it asks for the columns.
-            client.log_text(run_id, table.to_json(orient="split", index=False), f"tables/{name}.json")
+            text = table.to_json(orient="split", index=False, date_format="iso")
+            client.log_text(run_id, text, f"tables/{name}.json")
 
 
 def _metrics(values: Mapping[str, Any]) -> list[Any]:

@@ -38,7 +38,9 @@ def register_recommenders(run_id: str, logged: Mapping[str, str], data_hash: str
     Raises:
         TrackingError: The store cannot be used.
     """
-    versions = {name: _register(run_id, name, model_id, data_hash) for name, model_id in logged.items()}
+    versions = {
+        name: register_version(run_id, name, model_id, data_hash) for name, model_id in logged.items()
+    }
     held = aliased_versions()
     for alias, name in TRAINED_POLICIES.items():
         if name in versions:
@@ -51,11 +53,25 @@ def register_recommenders(run_id: str, logged: Mapping[str, str], data_hash: str
     return {name: each.number for name, each in versions.items()}
 
 
-def _register(run_id: str, name: str, model_id: str, data_hash: str) -> RecommenderVersion:
+def register_version(
+    run_id: str, name: str, model_id: str, data_hash: str, tags: Mapping[str, str] | None = None
+) -> RecommenderVersion:
+    """Register one recommender as the next version, without an alias.
+
+    Args:
+        run_id: MLflow run of the training.
+        name: Name of the recommender.
+        model_id: MLflow's id of the model.
+        data_hash: Content hash of the data snapshot.
+        tags: More tags of the version, written with it.
+
+    Raises:
+        TrackingError: The store cannot be used.
+    """
     with tracking_client() as client:
         if not client.search_registered_models(f"name = '{RECOMMENDERS}'"):
             client.create_registered_model(RECOMMENDERS)
-        tags = {MODEL_TAG: name, DATA_TAG: data_hash}
+        own = {MODEL_TAG: name, DATA_TAG: data_hash} | dict(tags or {})
         source = f"models:/{model_id}"
-        made = client.create_model_version(RECOMMENDERS, source, run_id, tags, model_id=model_id)
+        made = client.create_model_version(RECOMMENDERS, source, run_id, own, model_id=model_id)
     return RecommenderVersion(int(made.version), name, data_hash, run_id)
