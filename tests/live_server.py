@@ -8,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import requests
+from server_process import server_process
 
 PROJECT = Path(__file__).parents[1]
 BRIEF = Path("conf/base/briefs/movielens.yml")
@@ -93,27 +93,13 @@ def live_server(root: Path, **environment: str) -> Iterator[LiveServer]:
     (root / BRIEF).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(PROJECT / BRIEF, root / BRIEF)
     port = free_port()
-    with (root / "router.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "armlift", "serve", "--port", str(port)],
-            cwd=root,
-            env={name: os.environ[name] for name in _KEPT if name in os.environ} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    server = LiveServer(f"http://127.0.0.1:{port}", root, process)
-    try:
+    given = {name: os.environ[name] for name in _KEPT if name in os.environ} | environment
+    with server_process(
+        ["armlift", "serve", "--port", str(port)], root, given, "router.log", 30.0
+    ) as process:
+        server = LiveServer(f"http://127.0.0.1:{port}", root, process)
         _wait(server)
         yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def free_port() -> int:

@@ -17,11 +17,24 @@
 | `ARMLIFT_RATE_LIMIT` | requests a second for each key; 0 for no limit | 1000; 0 on this machine |
 | `ARMLIFT_EXPORT_SECONDS` | seconds within which live traffic reaches MLflow | 60 |
 | `ARMLIFT_RETENTION_DAYS` | days for which decisions and events are kept | 365 |
+| `ARMLIFT_NOTIFY_URLS` | services that are told of alarms, separated by spaces | none |
+| `ARMLIFT_DAGSTER_URL` | where people reach Dagster, for the links in alarms | its host and port |
+| `DASHBOARD_HOST` | address that the dashboard listens on | `127.0.0.1` |
+| `DASHBOARD_PORT` | its port | `5006` |
+| `DASHBOARD_ALLOWED_HOSTS` | host names by which browsers reach it | loopback, DASHBOARD_HOST |
+| `DASHBOARD_USERS` | file with those who may sign in by password | none |
+| `DASHBOARD_OAUTH_PROVIDER` | who else signs people in, such as `github` or `okta` | none |
+| `DASHBOARD_OAUTH_KEY` | what the provider knows the dashboard by | none |
+| `DASHBOARD_OAUTH_SECRET` | its secret | none |
+| `DASHBOARD_OAUTH_REDIRECT_URI` | where the provider sends people back to | the address asked for |
+| `DASHBOARD_OPERATORS` | who of those signed in by a provider may change experiments | none |
+| `DASHBOARD_SECRET` | what signs the dashboard's cookies | made anew at each start |
 | `MLFLOW_TRACKING_URI` | where MLflow keeps its runs | SQLite, `mlflow.db` in the root |
 
-"On this machine" is the mode development on a loopback HOST; anywhere else `off` is refused. An empty
-variable counts as absent. Kedro, the commands, the router and the MLflow UI all ask here, and so meet in one
-store. The two secrets are read by `experiments.signing.load_secrets`: no settings hold them.
+"On this machine" is the mode development on a loopback HOST; anywhere else `off` is refused. A dashboard that
+other machines reach needs DASHBOARD_USERS or DASHBOARD_OAUTH_PROVIDER. An empty variable counts as absent.
+Kedro, the commands, the router and the MLflow UI all ask here, and so meet in one store. The two secrets are
+read by `experiments.signing.load_secrets`: no settings hold them.
 """
 
 from __future__ import annotations
@@ -121,20 +134,97 @@ class RouterSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """How the dashboard runs; `from_environment` makes and checks it.
+
+    Attributes:
+        host: Address it listens on.
+        port: Its port.
+        allowed_hosts: Host names by which browsers reach it, without ports; `*` stands for any.
+        users: File with those who may sign in by password; None without one.
+        oauth_provider: Who else signs people in; empty without one.
+        oauth_key: What the provider knows the dashboard by.
+        oauth_secret: Its secret.
+        oauth_redirect_uri: Where the provider sends people back to; empty for the address asked for.
+        operators: Who of those signed in by a provider may change experiments.
+        secret: What signs cookies; empty for one that is made at each start.
+    """
+
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    users: Path | None
+    oauth_provider: str
+    oauth_key: str
+    oauth_secret: str = field(repr=False)
+    oauth_redirect_uri: str
+    operators: tuple[str, ...]
+    secret: str = field(repr=False)
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether people have to sign in; else whoever reaches it is an operator."""
+        return self.users is not None or bool(self.oauth_provider)
+
+    @classmethod
+    def from_environment(cls, root: Path, environ: Mapping[str, str] = os.environ) -> DashboardSettings:
+        """Read the settings.
+
+        Args:
+            root: Root of the project; relative paths start here.
+            environ: The environment.
+
+        Raises:
+            ParameterError: A variable lies outside its bound, or other machines could reach a dashboard that
+                asks nobody to sign in.
+
+        Example:
+            >>> DashboardSettings.from_environment(Path("/srv"), {}).port
+            5006
+        """
+        given = _Variables(environ)
+        host = given.host("DASHBOARD_HOST", "127.0.0.1")
+        users, provider = given.text("DASHBOARD_USERS"), given.text("DASHBOARD_OAUTH_PROVIDER")
+        if host not in LOOPBACK and not users and not provider:
+            raise ParameterError(
+                "DASHBOARD_HOST",
+                host,
+                f"one of {', '.join(LOOPBACK)}, unless people sign in",
+                "Add a user with `python -m dashboard add-user NAME --role operator` and set DASHBOARD_USERS "
+                "to that file, or set DASHBOARD_OAUTH_PROVIDER.",
+            )
+        for name in ("DASHBOARD_OAUTH_KEY", "DASHBOARD_OAUTH_SECRET"):
+            if provider and not given.text(name):
+                raise ParameterError(name, "", "set with DASHBOARD_OAUTH_PROVIDER", f"{provider} gives it.")
+        return cls(
+            host=host,
+            port=given.number("DASHBOARD_PORT", int, 5006, at_least=1, at_most=65_535),
+            allowed_hosts=given.hosts("DASHBOARD_ALLOWED_HOSTS", (*LOOPBACK, host)),
+            users=root.resolve() / users if users else None,
+            oauth_provider=provider,
+            oauth_key=given.text("DASHBOARD_OAUTH_KEY"),
+            oauth_secret=given.text("DASHBOARD_OAUTH_SECRET"),
+            oauth_redirect_uri=given.text("DASHBOARD_OAUTH_REDIRECT_URI"),
+            operators=given.list("DASHBOARD_OPERATORS"),
+            secret=given.text("DASHBOARD_SECRET"),
+        )
+
+
 class _Variables:
     """Variables of an environment, each checked as it is read."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
         return self._environ.get(name, "").strip()
 
-    def _list(self, name: str) -> tuple[str, ...]:
-        return tuple(filter(None, map(str.strip, self._text(name).split(","))))
+    def list(self, name: str) -> tuple[str, ...]:
+        return tuple(filter(None, map(str.strip, self.text(name).split(","))))
 
     def choice(self, name: str, choices: tuple[Mode, ...], default: Mode) -> Mode:
-        text = self._text(name) or default
+        text = self.text(name) or default
         for each in choices:
             if text == each:
                 return each
@@ -142,7 +232,7 @@ class _Variables:
 
     def switch(self, name: str, *, may_be_off: bool) -> bool:
         """On or off; on by default unless it may be off."""
-        text = self._text(name).lower()
+        text = self.text(name).lower()
         if text not in ("", "on", "off"):
             raise ParameterError(name, text, "on or off", "Choose one, or leave it out.")
         if text == "off" and not may_be_off:
@@ -163,7 +253,7 @@ class _Variables:
         at_least: _Number,
         at_most: _Number | None = None,
     ) -> _Number:
-        text = self._text(name)
+        text = self.text(name)
         if not text:
             return default
         try:
@@ -182,20 +272,20 @@ class _Variables:
         raise ParameterError(name, text, f"{words}, {bound}", f"Leave it out for {default:g}.")
 
     def host(self, name: str, default: str) -> str:
-        text = self._text(name) or default
+        text = self.text(name) or default
         if not _HOST.fullmatch(text):
             raise ParameterError(name, text, "a host name or an address", "Leave out scheme and port.")
         return text
 
     def hosts(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        hosts = [host.strip("[]").lower() for host in self._list(name) or default]
+        hosts = [host.strip("[]").lower() for host in self.list(name) or default]
         for host in hosts:
             if host != "*" and not _HOST.fullmatch(host):
                 raise ParameterError(name, host, "host names or *", "Leave out scheme and port.")
         return tuple(dict.fromkeys(f"[{host}]" if ":" in host else host for host in hosts))
 
     def url(self, name: str, default: str) -> str:
-        text = (self._text(name) or default).rstrip("/")
+        text = (self.text(name) or default).rstrip("/")
         if not _is_web_address(text):
             shown = text.rpartition("@")[2]  # not what stands before it
             raise ParameterError(
@@ -204,7 +294,7 @@ class _Variables:
         return text
 
     def origins(self, name: str) -> tuple[str, ...]:
-        origins = self._list(name)
+        origins = self.list(name)
         for origin in origins:
             if not _is_web_address(origin) or urlsplit(origin).path:
                 bound = "origins such as https://shop.example, without a path"
@@ -212,7 +302,7 @@ class _Variables:
         return origins
 
     def database(self, name: str, root: Path) -> str:
-        text = self._text(name) or f"{_SQLITE}data/live/armlift.db"
+        text = self.text(name) or f"{_SQLITE}data/live/armlift.db"
         scheme = text.partition(":")[0]
         if scheme.partition("+")[0] == "postgresql":
             return text
@@ -234,6 +324,33 @@ def _is_web_address(text: str) -> bool:
         return False
     plain = not (parts.query or parts.fragment or "@" in parts.netloc)
     return parts.scheme in ("http", "https") and plain and _HOST.fullmatch(host) is not None
+
+
+def notify_urls(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Give the services that are told of alarms, as `notifications.notify` takes them.
+
+    Spaces separate them, as a URL may hold commas. They hold secrets: no message may show one.
+
+    Args:
+        environ: The environment.
+
+    Example:
+        >>> len(notify_urls({"ARMLIFT_NOTIFY_URLS": "json://hooks.example/alarm mailto://me:pw@mail.example"}))
+        2
+    """
+    return tuple(environ.get("ARMLIFT_NOTIFY_URLS", "").split())
+
+
+def dagster_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Give the address at which people reach Dagster, without a slash at the end.
+
+    Args:
+        environ: The environment; `python -m dagster_defs` puts its own host and port there.
+
+    Raises:
+        ParameterError: It is no address.
+    """
+    return _Variables(environ).url("ARMLIFT_DAGSTER_URL", "http://127.0.0.1:3000")
 
 
 def tracking_uri(root: Path) -> str:

@@ -11,6 +11,7 @@ ArmliftError
 ├── WorldError              no simulation world can be built from this data
 ├── SimulationError         a simulation contradicts itself
 ├── TrackingError           the MLflow store cannot be used
+├── NotificationError       nobody could be told of an alarm
 └── LiveError               the live router refuses, or cannot do, what it was asked
     ├── StateError          the experiment's state does not allow the action
     ├── UnknownExperiment   no experiment has this id
@@ -106,6 +107,10 @@ class SimulationError(ArmliftError):
 
 class TrackingError(ArmliftError):
     """The MLflow store cannot be used."""
+
+
+class NotificationError(ArmliftError):
+    """Nobody could be told of an alarm."""
 
 
 class LiveError(ArmliftError):

@@ -33,6 +33,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    from armlift.commands.addresses import require_free
     from armlift.environment import RouterSettings
     from armlift.errors import ParameterError
 
@@ -47,6 +48,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
         raise ParameterError(
             "--workers", workers, "1 on SQLite", "Set DATABASE_URL to a PostgreSQL database for more."
         )
+    require_free(settings.host, settings.port)
     click.echo(f"armlift router at http://{settings.host}:{settings.port}, documentation at /docs")
     server = Granian(
         "armlift.serving.app:app_from_environment",
