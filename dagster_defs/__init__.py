@@ -1,0 +1,1 @@
+"""Dagster runs armlift: Kedro outputs as assets, schedules, drift sensors."""
