@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from live_server import LiveServer, live_server
+from live_tables import database_url, postgresql_tables, sqlite_tables
+
+__all__ = ["database_url", "postgresql_tables", "sqlite_tables"]
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,15 @@ def client(tmp_path, database_url):
 
 @pytest.fixture
 def quick(tmp_path):
-    """On SQLite alone, for what the store has no part in."""
+    """On SQLite alone, for what the kind of store has no part in."""
     with api(tmp_path) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory):
+    """One for many tests, for what is refused."""
+    with api(tmp_path_factory.mktemp("refusing")) as client:
         yield client
 
 
@@ -94,8 +101,9 @@ def test_a_user_keeps_the_arm_after_a_restart(tmp_path, database_url):
         assert after.update("7", first[7]).json() == {"ok": True, "duplicate": False}
 
 
-def test_two_routers_on_one_store_agree_on_every_user(tmp_path, postgresql_url):
-    with api(tmp_path, DATABASE_URL=postgresql_url) as one, api(tmp_path, DATABASE_URL=postgresql_url) as two:
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_routers_on_one_store_agree_on_every_user(tmp_path, database_url):
+    with api(tmp_path, DATABASE_URL=database_url) as one, api(tmp_path, DATABASE_URL=database_url) as two:
         for user in range(30):
             first, second = (one, two) if user % 2 else (two, one)
             answer = first.choose(str(user))
@@ -147,13 +155,13 @@ def test_an_allocation_follows_the_rewards_within_a_quarter_second(client):
         ({"reward": "much"}, 400, "invalid_request"),
     ],
 )
-def test_bad_rewards_are_refused_by_name_and_nothing_is_counted(quick, changes, status, code):
-    answer = quick.choose()
+def test_bad_rewards_are_refused_by_name_and_nothing_is_counted(refusing, changes, status, code):
+    answer = refusing.choose()
     body = {"user_id": "7", "reward": 1, "decision_id": answer["decision_id"], **changes}
-    refused = quick.post("/update", body)
+    refused = refusing.post("/update", body)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert refused.headers["content-type"] == "application/problem+json"
-    assert total(quick, "rewards") == 0
+    assert total(refusing, "rewards") == 0
 
 
 def test_late_rewards_are_kept_and_not_counted(quick):
@@ -289,18 +297,18 @@ def test_a_reward_for_a_decision_made_before_the_hold_counts(client):
     assert total(client, "rewards") == 1
 
 
-def test_a_bad_brief_is_refused_with_every_fault(quick):
-    refused = quick.post("/api/experiments", {"brief": {"id": "x", "alpha": 2}})
+def test_a_bad_brief_is_refused_with_every_fault(refusing):
+    refused = refusing.post("/api/experiments", {"brief": {"id": "x", "alpha": 2}})
     assert (refused.status_code, refused.json()["code"]) == (422, "brief_faults")
     assert {"alpha", "objective", "strategies"} <= {fault["field"] for fault in refused.json()["faults"]}
 
 
-def test_unknown_things_are_404_and_say_what_there_is(quick):
-    answer = quick.get("/choose", params={"user_id": "7", "experiment": "unheard"})
+def test_unknown_things_are_404_and_say_what_there_is(refusing):
+    answer = refusing.get("/choose", params={"user_id": "7", "experiment": "unheard"})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_experiment")
     assert "movielens" in answer.json()["detail"]
-    assert quick.get("/nowhere").json()["code"] == "not_found"
-    assert quick.post("/api/experiments/movielens/explode", {"reason": "x"}).status_code == 404
+    assert refusing.get("/nowhere").json()["code"] == "not_found"
+    assert refusing.post("/api/experiments/movielens/explode", {"reason": "x"}).status_code == 404
 
 
 def test_a_durable_decision_is_on_disk_when_it_is_answered(client):

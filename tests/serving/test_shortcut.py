@@ -11,18 +11,19 @@ from .api_client import api
 USER = {"user_id": "7"}
 
 
-@pytest.fixture
-def client(tmp_path):
-    with api(tmp_path) as client:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with api(tmp_path_factory.mktemp("short")) as client:
         yield client
 
 
-@pytest.fixture
-def long_way(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def long_way(tmp_path_factory):
     """The same router's rules with every request on its route."""
-    monkeypatch.setattr(shortcut.Shortcut, "__init__", _without_ways(shortcut.Shortcut.__init__))
-    with api(tmp_path / "long") as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shortcut.Shortcut, "__init__", _without_ways(shortcut.Shortcut.__init__))
+        with api(tmp_path_factory.mktemp("long")) as client:
+            yield client
 
 
 def _without_ways(original):
@@ -106,15 +107,38 @@ def test_both_ways_refuse_a_body_alike(client, long_way, content):
     assert short.json()["code"] == long.json()["code"] == "invalid_request"
 
 
-def test_a_body_in_pieces_goes_the_long_way(client):
+def test_a_body_in_pieces_is_put_together_on_the_short_way(client, monkeypatch):
+    """As servers hand over even the shortest one: the body, and then its end."""
+    taken = []
+    answer = shortcut._answer
+
+    async def noting(work, method, path, *rest):
+        taken.append((method, path))
+        await answer(work, method, path, *rest)
+
+    monkeypatch.setattr(shortcut, "_answer", noting)
     body = json.dumps(USER | {"reward": 1, "decision_id": client.choose()["decision_id"]}).encode()
 
     async def pieces():
         yield body[:20]
         yield body[20:]
 
-    answer = client.request("POST", "/update", content=pieces(), headers={"content-type": "application/json"})
-    assert answer.json() == {"ok": True, "duplicate": False}
+    answered = client.request(
+        "POST", "/update", content=pieces(), headers={"content-type": "application/json"}
+    )
+    assert answered.json() == {"ok": True, "duplicate": False}
+    assert taken == [("GET", "/choose"), ("POST", "/update")]
+
+
+def test_a_long_body_in_pieces_is_refused(client):
+    async def pieces():
+        for _ in range(9):
+            yield b" " * 8192
+
+    answered = client.request(
+        "POST", "/update", content=pieces(), headers={"content-type": "application/json"}
+    )
+    assert answered.status_code == 413
 
 
 def test_a_fault_is_answered_and_logged(client, monkeypatch, caplog):

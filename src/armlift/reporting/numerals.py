@@ -62,8 +62,8 @@ def interval(low: float, high: float) -> str:
 def lift_decimals(low: float, high: float) -> int:
     """Decimals of a percentage that its interval supports: about two digits of the interval's width.
 
-    >>> lift_decimals(0.02, 0.05), lift_decimals(0.0312, 0.0317)
-    (1, 3)
+    >>> lift_decimals(0.02, 0.05), lift_decimals(0.0312, 0.0317), lift_decimals(-math.inf, 1.0)
+    (1, 3, 1)
     """
     width = (high - low) * 100
-    return 1 if not width > 0 else min(3, max(1, 1 - math.floor(math.log10(width))))
+    return 1 if not 0 < width < math.inf else min(3, max(1, 1 - math.floor(math.log10(width))))

@@ -29,7 +29,6 @@ from armlift.serving.schemas import (
 from armlift.storage.group_commit import GroupCommit
 
 LastDecision = Callable[[str, str], Decision | None]
-_BLANK = Event("", "", 0, 0, "", "", "", None, None, "", "", "", None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +81,26 @@ class Rewards:
         now, user_id = now_us(), str(body.user_id)
         key = self._user_key(user_id)
         decision = self._decision(body, key)
-        event = _BLANK._replace(
+        reasons = agent_reasons(caller.agent, caller.is_backend)
+        event = Event(
+            event_id="",
+            decision_id="",
             ts=microseconds(body.ts, now),
             ts_server=now,
+            experiment_id="",
+            strategy_id="",
+            arm_id="",
+            propensity=None,
+            allocation_version=None,
+            user_key=key,
+            session_id="",
             item_id=self._label("item_id", body.item_id, user_id),
+            position=None,
+            event_type="",
+            bot_flag=bool(reasons),
+            flag_reasons=",".join(reasons),
             context=context_json(body.meta, user_id, self._user_key),
         )
-        event = _flagged(event, agent_reasons(caller.agent, caller.is_backend))
         reward = self._engine.reward(decision, event, body.reward)
         outcome = (await self._log.submit([reward]))[0]
         late = self._engine.is_late(decision, now)

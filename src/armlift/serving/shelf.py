@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,6 +109,7 @@ class Shelf:
         self._popular = Slate(popular, tuple(top), POPULAR)
 
 
+@cache
 def _sample_items() -> SlateItems:
     from armlift.datasets import generate_sample
     from armlift.storage.slates import items_by_popularity, slate_items

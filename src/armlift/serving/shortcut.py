@@ -125,17 +125,28 @@ async def _answer(
 
 async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
     """Read a body, and make it readable again; None if it is too large, or the client hung up."""
-    first = await receive()
-    if first["type"] == "http.request" and not first["more_body"] and len(first["body"]) <= MAX_BODY:
-        return first["body"], _once(first, receive)
-    return None, _once(first, receive)  # in pieces: the route puts them together
+    messages, size = [], 0
+    while True:
+        message = await receive()
+        messages.append(message)
+        if message["type"] != "http.request":
+            return None, _again(messages, receive)
+        size += len(message["body"])
+        if size > MAX_BODY:
+            return None, _again(messages, receive)
+        if not message["more_body"]:
+            break
+    body = messages[0]["body"] if len(messages) == 1 else b"".join(part["body"] for part in messages)  # type: ignore[typeddict-item]
+    return body, _again(messages, receive)
 
 
-def _once(message: ReceiveMessage, receive: Receive) -> Receive:
-    """Receive a message again, and then what comes after it."""
-    waiting = [message]
+def _again(messages: list[ReceiveMessage], receive: Receive) -> Receive:
+    """Receive messages again, and then what comes after them."""
+    waiting = iter(messages)
 
     async def receive_again() -> ReceiveMessage:
-        return waiting.pop() if waiting else await receive()
+        for message in waiting:
+            return message
+        return await receive()
 
     return receive_again

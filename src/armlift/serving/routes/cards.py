@@ -27,9 +27,9 @@ from litestar.response import Template
 from litestar.template.config import TemplateConfig
 from markupsafe import Markup
 
+from armlift.messages import CATALOGUE, Messages, speak
 from armlift.serving.film_titles import film_title
 from armlift.serving.films import Page
-from armlift.serving.messages import CATALOGUE, Messages, speak
 from armlift.serving.middleware import ANYBODY
 from armlift.serving.posters import poster
 from armlift.serving.schemas import Amount, Id, Ingested, Item, Token

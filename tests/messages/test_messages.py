@@ -4,7 +4,7 @@ from string import Formatter
 import pytest
 
 from armlift.datasets.sample import GENRES
-from armlift.serving.messages import CATALOGUE, speak
+from armlift.messages import CATALOGUE, speak
 
 
 def filled_in(text: str) -> set[str]:
@@ -22,7 +22,8 @@ def test_every_language_says_everything() -> None:
 
 def test_korean_is_korean() -> None:
     for key, text in CATALOGUE["ko"].texts.items():
-        assert re.search("[가-힣]", text) or key == "genre.Sci-Fi", key
+        words = re.sub(r"\{\w+\}", "", text)  # CTR and UTC are said alike everywhere
+        assert re.search("[가-힣]", text) or not re.search("[a-z]", words), key
 
 
 def test_every_genre_has_a_name() -> None:

@@ -1,4 +1,4 @@
-"""What the card application says, in each of its languages, from one file."""
+"""What people read in the card application and on the dashboard, in each language, from one file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 FALLBACK: Final = "en"
 
-_FILE: Final = Path(__file__).parent / "templates" / "messages.json"
+_FILE: Final = Path(__file__).parent / "messages.json"
 
 
 @dataclass(frozen=True)
