@@ -1,0 +1,1 @@
+"""The Panel dashboard: what is winning, how sure we are, what it is worth."""

@@ -1,0 +1,1 @@
+"""The pages, one module each; `build(view)` makes one for a session."""
