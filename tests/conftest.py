@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
@@ -18,6 +19,20 @@ settings.register_profile(
     "armlift", deadline=None, derandomize=CI, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("armlift")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--at-length",
+        action="store_true",
+        help="100,000 hostile requests and 1,000,000 decisions, not a third",
+    )
+
+
+@pytest.fixture(scope="session")
+def at_length(request: pytest.FixtureRequest) -> bool:
+    """Whether the two longest tests take their whole time."""
+    return bool(request.config.getoption("--at-length"))
 
 
 def do_without(reason: str) -> NoReturn:
@@ -57,9 +72,9 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'live' / 'armlift.db'}"
 
 
-@pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """URL of an empty PostgreSQL schema of the test's own."""
+@contextmanager
+def postgresql_schema() -> Iterator[tuple[psycopg.Connection, str]]:
+    """A connection, and the name of an empty schema that is dropped afterwards."""
     try:
         server = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError as error:
@@ -67,8 +82,15 @@ def postgresql_url() -> Iterator[str]:
     name = f"armlift_{uuid4().hex}"
     with server:
         server.execute(f"CREATE SCHEMA {name}")
-        yield f"{POSTGRESQL}?options=-csearch_path%3D{name}"
+        yield server, name
         server.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """URL of an empty PostgreSQL schema of the test's own."""
+    with postgresql_schema() as (_, name):
+        yield f"{POSTGRESQL}?options=-csearch_path%3D{name}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

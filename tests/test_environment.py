@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from armlift import environment
-from armlift.environment import RouterSettings, artifact_location, tracking_uri
+from armlift.environment import (
+    DashboardSettings,
+    RouterSettings,
+    artifact_location,
+    dagster_url,
+    notify_urls,
+    tracking_uri,
+)
 from armlift.errors import ParameterError
 from armlift.experiments.signing import load_secrets
 
@@ -188,6 +195,9 @@ def test_the_table_names_what_is_read():
 
     asked = set()
     RouterSettings.from_environment(ROOT, Recorder())
+    DashboardSettings.from_environment(ROOT, Recorder())
     load_secrets(ROOT, "docker", Recorder(ARMLIFT_SECRET="s" * 32, ARMLIFT_USER_SECRET="u" * 32))
+    notify_urls(Recorder())
+    dagster_url(Recorder())
     elsewhere = {"MLFLOW_TRACKING_URI", "ARMLIFT_API_KEY"}  # by `tracking_uri`, and by the commands
     assert asked | elsewhere == set(documented())

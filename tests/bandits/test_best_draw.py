@@ -90,7 +90,7 @@ def test_choices_have_the_distribution_of_the_argmax(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", POSTERIORS)
 def test_choices_have_the_distribution_of_the_argmax_at_length(name: str) -> None:
-    _check_choices(name, 5_000_000)
+    _check_choices(name, 2_000_000)
 
 
 def test_choices_stay_exact_on_worn_pivots() -> None:

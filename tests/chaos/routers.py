@@ -58,7 +58,7 @@ class RouterProcess:
             if self._process.poll() is not None or time.perf_counter() - self._started > READY_SECONDS:
                 end = self._log.read_text(errors="replace")[-4000:]
                 raise AssertionError(f"The router did not become ready. Its log ends:\n{end}")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
     def kill(self) -> None:
         """End all its processes at once, without a word."""

@@ -79,7 +79,7 @@ def write_movielens(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory):
+def project(tmp_path_factory, template):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("DO_NOT_TRACK", "true")
@@ -88,6 +88,7 @@ def project(tmp_path_factory):
         patch.setattr(sys, "path", list(sys.path))
         root = tmp_path_factory.mktemp("project") / "armlift"
         root.mkdir()
+        copy(template, root / "mlflow.db")
         yield Project(root)
         mlflow.set_tracking_uri(None)
 

@@ -60,13 +60,23 @@ def test_without_a_fixed_split_there_is_no_lift(project):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"world": {"click_rate": 2}}, ["click_rate", "less than 1", "input_value=2"]),
-        ({"world": {"training_share": 0}}, ["training_share", "greater than 0", "input_value=0"]),
-        ({"world": {"kind": "moon"}}, ["kind", "'movielens', 'aa' or 'bernoulli'", "'moon'"]),
-        ({"world": {"means": [0.1, 1.5]}}, ["means.1", "less than or equal to 1", "1.5"]),
-        ({"simulation": {"horizon": 0}}, ["horizon", "greater than or equal to 1", "input_value=0"]),
-        ({"simulation": {"seed": -1}}, ["seed", "greater than or equal to 0", "input_value=-1"]),
-        ({"simulation": {"horizont": 5}}, ["horizont", "Extra inputs are not permitted"]),
+        (  # all that is wrong with a block is said at once
+            {"world": {"click_rate": 2, "training_share": 0, "kind": "moon", "means": [0.1, 1.5]}},
+            [
+                *("click_rate", "less than 1", "input_value=2"),
+                *("training_share", "greater than 0", "input_value=0"),
+                *("kind", "'movielens', 'aa' or 'bernoulli'", "'moon'"),
+                *("means.1", "less than or equal to 1", "1.5"),
+            ],
+        ),
+        (
+            {"simulation": {"horizon": 0, "seed": -1, "horizont": 5}},
+            [
+                *("horizon", "greater than or equal to 1", "input_value=0"),
+                *("seed", "greater than or equal to 0", "input_value=-1"),
+                *("horizont", "Extra inputs are not permitted"),
+            ],
+        ),
         ({"policies": {"floor": -0.1}}, ["floor", "greater than or equal to 0", "input_value=-0.1"]),
         (
             {"policies": {"play": {"epsilon_greedy": {"epsilon": 3}}}},

@@ -1,5 +1,7 @@
 """A/A tests: where nothing differs p-values are uniform, formula by formula and through the whole pipe."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,16 +26,20 @@ def assert_uniform(p_values):
     assert_rate(p_values < 0.05, 0.05)
 
 
-def proportions(rng):
-    n = np.array([20_000, 30_000])
+@cache
+def proportions(seed):
+    rng, n = np.random.default_rng(seed), np.array([20_000, 30_000])
     return Proportion(np.broadcast_to(n, (EXPERIMENTS, 2)), rng.binomial(n, 0.1, (EXPERIMENTS, 2)))
 
 
-def means(rng):
-    return Mean.from_columns(rng.gamma(2.0, 5.0, (EXPERIMENTS, 2, 800)))
+@cache
+def means(seed):
+    return Mean.from_columns(np.random.default_rng(seed).gamma(2.0, 5.0, (EXPERIMENTS, 2, 800)))
 
 
-def ratios(rng):
+@cache
+def ratios(seed):
+    rng = np.random.default_rng(seed)
     views = 1.0 + rng.poisson(4.0, (EXPERIMENTS, 2, 800))
     return Ratio.from_columns(rng.binomial(views.astype(int), rng.beta(2.0, 8.0, views.shape)), views)
 
@@ -48,7 +54,7 @@ def adjusted(rng):
 @pytest.mark.parametrize("metric", [proportions, means, ratios])
 @pytest.mark.parametrize("alternative", ["two-sided", "greater"])
 def test_two_arms(comparison, metric, alternative):
-    arms = metric(np.random.default_rng(1))
+    arms = metric(1)
     assert_uniform(comparison(arms[:, 0], arms[:, 1], alternative=alternative).p_value)
 
 
@@ -77,7 +83,7 @@ def test_sample_ratio_of_changing_allocations():
 
 
 def test_the_check_refuses_errors_that_are_too_small():
-    arms = means(np.random.default_rng(6))
+    arms = means(1)
     shrunk = difference(arms[:, 0], arms[:, 1])
     with pytest.raises(AssertionError):
         assert_uniform(2.0 * stats.norm.sf(np.abs(shrunk.estimate / (0.9 * shrunk.standard_error))))

@@ -85,15 +85,15 @@ def test_the_standard_errors_are_those_of_the_replicates(log):
 
 
 def chunks(means, *, floor, batches, batch_size):
-    """4,000 replicates in parts that fit into memory."""
-    for seed in range(4):
+    """2,000 replicates in parts that fit into memory."""
+    for seed in range(2):
         yield thompson(means, floor=floor, batches=batches, batch_size=batch_size, replicates=1000, seed=seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("means", [(0.3, 0.3), (0.3, 0.4)])
 def test_intervals_cover_with_a_floor(means):
-    """4,000 replicates of 4,000 decisions, floor 0.1, seeds 0 to 3."""
+    """2,000 replicates of 4,000 decisions, floor 0.1, seeds 0 and 1."""
     covered, covered_weighted, width, width_weighted = [], [], [], []
     truth = means[1] - means[0]
     for log in chunks(means, floor=0.1, batches=40, batch_size=100):
@@ -126,7 +126,7 @@ def test_without_a_floor_they_do_not():
 @pytest.mark.slow
 @pytest.mark.parametrize("means", [(0.3, 0.3), (0.3, 0.36)])
 def test_the_contrast_may_be_watched(means):
-    """100 looks at each of 4,000 replicates; the plain z-interval fails the same check."""
+    """100 looks at each of 2,000 replicates; the plain z-interval fails the same check."""
     missed, naive = [], []
     truth = means[1] - means[0]
     for log in chunks(means, floor=0.1, batches=100, batch_size=40):

@@ -226,7 +226,7 @@ def test_priors_below_one(a, b):
 @pytest.mark.parametrize("lowest", [0.05, 1.0])
 def test_random_posteriors(lowest):
     rng = np.random.default_rng(3)
-    for _ in range(400):
+    for _ in range(200):
         size = rng.integers(2, 6)
         a, b = np.exp(rng.uniform(math.log(lowest), math.log(200), (2, size)))
         assert probability_best_beta(a, b) == pytest.approx(trapezoid_beta(a, b), abs=ERROR)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from calibration import assert_rate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats.contingency import association
@@ -19,6 +19,7 @@ arms = st.lists(
 )
 
 
+@settings(max_examples=30)
 @given(arms)
 def test_agrees_with_scipy_and_statsmodels(counts):
     n, successes = np.array(counts).T
@@ -33,6 +34,7 @@ def test_agrees_with_scipy_and_statsmodels(counts):
     assert ours.p_value == pytest.approx(proportions_chisquare(successes, n)[1], rel=1e-9)
 
 
+@settings(max_examples=40)
 @given(arms, st.integers(0, 99))
 def test_neither_the_order_of_arms_nor_empty_arms_matter(counts, seed):
     n, successes = np.array(counts).T

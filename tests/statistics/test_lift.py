@@ -75,9 +75,9 @@ def test_units_and_the_order_of_replicates_do_not_matter(pairs, unit, random):
 
 
 def test_forgetting_the_pairs_fails_the_check_of_coverage():
-    """4,000 experiments of 50 replicates, seed 3: unpaired, the interval is too wide and covers too often."""
+    """2,000 experiments of 50 replicates, seed 3: unpaired, the interval is too wide and covers too often."""
     rng = np.random.default_rng(3)
-    shared = rng.normal(100.0, 3.0, (4000, 50))
+    shared = rng.normal(100.0, 3.0, (2000, 50))
     treatment, control = (shared + rng.normal(0.0, 1.0, shared.shape) for _ in range(2))
     paired = [paired_lift(*rows) for rows in zip(treatment, control, strict=True)]
     assert_rate([lift.low <= 0.0 <= lift.high for lift in paired], 0.95)
@@ -90,7 +90,7 @@ def test_forgetting_the_pairs_fails_the_check_of_coverage():
 @pytest.mark.parametrize(("replicates", "lift"), [(10, 0.0), (10, 0.3), (200, 0.05)])
 def test_the_interval_covers_the_truth_as_often_as_it_says(replicates, lift):
     rng = np.random.default_rng(2)
-    trials = 4000
+    trials = 2000
     shared = rng.normal(0.0, 3.0, (trials, replicates))
     control = 100.0 + shared + rng.normal(0.0, 3.0, (trials, replicates))
     treatment = (1 + lift) * (100.0 + shared) + rng.normal(0.0, 3.0, (trials, replicates))

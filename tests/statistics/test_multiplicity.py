@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 from calibration import assert_rate, assert_rate_at_most
@@ -24,12 +26,22 @@ STATSMODELS = {
     "hochberg": "simes-hochberg",
     "benjamini_hochberg": "fdr_bh",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collecting():
+    """statsmodels collects garbage in each call, which takes long beside all that other tests have loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)
+        yield
+
+
 p_values = arrays(float, array_shapes(max_dims=2, max_side=6), elements=st.floats(0.0, 1.0))
 
 
 @pytest.mark.parametrize("name", ALL)
 class TestEveryCorrection:
-    @settings(max_examples=10)  # statsmodels collects garbage in each call
+    @settings(max_examples=10)
     @given(p=arrays(float, st.integers(1, 8), elements=st.floats(0.0, 1.0)))
     def test_agrees_with_statsmodels(self, name, p):
         expected = multipletests(p, method=STATSMODELS[name])[1]

@@ -126,7 +126,7 @@ def test_many_rewards_approach_the_normal_interval():
     assert got == pytest.approx(limit, abs=1e-7)
 
 
-def covered(relative, prior, seed=11, runs=300):
+def covered(relative, prior, seed=11, runs=200):
     """Whether intervals hold the true difference; truths from Beta(4, 30), 60 units an arm."""
     rng = np.random.default_rng(seed)
     first, second = rng.beta(4.0, 30.0, (2, runs))
@@ -138,7 +138,7 @@ def covered(relative, prior, seed=11, runs=300):
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_coverage_under_the_prior(relative):
-    """300 pairs of truths from the prior, seed 11; a wrong prior fails."""
+    """200 pairs of truths from the prior, seed 11; a wrong prior fails."""
     assert_rate(covered(relative, (4.0, 30.0)), 0.95)
     with pytest.raises(AssertionError):
         assert_rate(covered(relative, (400.0, 3000.0)), 0.95)

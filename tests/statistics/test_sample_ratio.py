@@ -139,7 +139,7 @@ def test_the_rate_of_false_alarms_against_published_values():
 
 def test_the_sequential_version_holds_at_every_look():
     rng = np.random.default_rng(4)
-    looks = rng.multinomial(500, [0.5, 0.5], (10_000, 100)).cumsum(axis=1)  # 100 looks, 10,000 experiments
+    looks = rng.multinomial(500, [0.5, 0.5], (4_000, 100)).cumsum(axis=1)  # 100 looks, 4,000 experiments
     ever = sequential_sample_ratio_test(looks, [1, 1], threshold=0.01).alarm.any(axis=1)
     assert_rate_at_most(ever, 0.01)
     with pytest.raises(AssertionError):
@@ -176,7 +176,7 @@ def bandit(rng, experiments, batches, size):
     wins, pulls = np.zeros((experiments, 3)), np.zeros((experiments, 3))
     logged = np.empty((experiments, batches, 3))
     for batch in range(batches):
-        draws = rng.beta(1 + wins[..., None], 1 + (pulls - wins)[..., None], (experiments, 3, 50))
+        draws = rng.beta(1 + wins[..., None], 1 + (pulls - wins)[..., None], (experiments, 3, 20))
         shares = np.eye(3)[draws.argmax(axis=1)].mean(axis=1)
         logged[:, batch] = p = 0.03 + 0.91 * shares
         new = rng.multinomial(size, p / p.sum(axis=1, keepdims=True))
@@ -186,7 +186,7 @@ def bandit(rng, experiments, batches, size):
 
 
 def test_a_changing_allocation_is_judged_by_its_propensities():
-    counts, p = bandit(np.random.default_rng(6), 4000, 40, 50)  # 4,000 bandits of 2,000 decisions
+    counts, p = bandit(np.random.default_rng(6), 2000, 40, 50)  # 2,000 bandits of 2,000 decisions
     units = np.full(40, 50)
     test = propensity_ratio_test(counts, p, units)
     assert_rate(test.p_value < 0.05, 0.05)

@@ -54,12 +54,12 @@ def test_the_interval_holds_zero_when_the_p_value_says_so():
 
 @pytest.mark.parametrize(("length", "coefficient"), [(100, 0.0), (200, 0.3), (400, 0.5), (400, 0.7)])
 def test_coverage_under_autocorrelation(length, coefficient):
-    series = noise(np.random.default_rng(3), 1000, length, coefficient) + 0.02 * np.arange(length)
-    assert_coverage(lines([trend(row) for row in series]), 0.02)  # 1,000 series
+    series = noise(np.random.default_rng(3), 500, length, coefficient) + 0.02 * np.arange(length)
+    assert_coverage(lines([trend(row) for row in series]), 0.02)  # 500 series
 
 
 def test_errors_that_ignore_autocorrelation_fail_the_same_check():
-    series = noise(np.random.default_rng(3), 1000, 400, 0.5)
+    series = noise(np.random.default_rng(3), 500, 400, 0.5)
     time = np.arange(400.0)
     p = np.array([stats.linregress(time, row).pvalue for row in series])
     with pytest.raises(AssertionError):
@@ -73,8 +73,8 @@ def test_errors_that_ignore_autocorrelation_fail_the_same_check():
 
 
 def test_longer_memory_costs_a_little_coverage():
-    # Second order: whitening is not enough, the cosines catch most of the rest. 1,000 series.
-    series = noise(np.random.default_rng(4), 1000, 400, 0.3, 0.3)
+    # Second order: whitening is not enough, the cosines catch most of the rest. 500 series.
+    series = noise(np.random.default_rng(4), 500, 400, 0.3, 0.3)
     found = lines([trend(row) for row in series])
     assert ((found.low <= 0) & (found.high >= 0)).mean() > 0.9
 

@@ -13,7 +13,7 @@ SPACE = {
 }
 
 
-def run(file, workers=1, trials=18, rule=None, progress=lambda line: None, params=None):
+def run(file, workers=1, trials=14, rule=None, progress=lambda line: None, params=None):
     """Tune SVD on a small generated set."""
     sample = generate_sample(seed=2, n_users=60, n_items=150, n_ratings=2000)
     folds = validation_folds(sample.ratings, kind="per_user", folds=3, share=0.2)

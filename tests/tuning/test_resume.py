@@ -47,13 +47,13 @@ def whole(tmp_path_factory):
 
 def test_a_killed_tuning_goes_on_where_it_stood(tmp_path, whole):
     file = tmp_path / "trials.db"
-    killed(file, workers=1, lines=20)
-    left = killed(file, workers=2, lines=8)
+    killed(file, workers=1, lines=16)
+    left = killed(file, workers=2, lines=5)
     lines = []
     assert outcome(run(file, progress=lines.append)) == whole
-    assert len(whole) == 18
-    kept = int(lines[0].split("18 trials, ")[1].split()[0])
-    assert 4 <= kept < 18
+    assert len(whole) == 14
+    kept = int(lines[0].split("14 trials, ")[1].split()[0])
+    assert 4 <= kept < 14
     deadline = time.monotonic() + 10
     while any(map(is_alive, left)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -68,6 +68,6 @@ def test_the_number_of_workers_changes_nothing(tmp_path, whole):
 @pytest.mark.slow
 def test_kills_at_any_moment_change_nothing(tmp_path, whole):
     file = tmp_path / "trials.db"
-    for number in range(10):
-        killed(file, workers=1, lines=(number % 3) * 5, delay=0.13 * number)
+    for number in range(6):
+        killed(file, workers=1, lines=(number % 3) * 5, delay=0.2 * number)
     assert outcome(run(file)) == whole

@@ -51,6 +51,7 @@ def objective(kind=Bowl, folds=3, **changed):
 
 
 SEARCH = Search(trials=24, round_size=4, pruning=MedianPruning(), seed=1)
+FEW = replace(SEARCH, trials=8)
 
 
 @pytest.fixture(scope="session")
@@ -69,14 +70,22 @@ def file(tmp_path, empty_file):
     return copy
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, empty_file):
+    """What the search finds that several tests look at, or compare another one with."""
+    copy = tmp_path_factory.mktemp("searched") / "trials.db"
+    copy.write_bytes(empty_file.read_bytes())
+    return tune(objective(), SPACE, SEARCH, file=copy)
+
+
 def outcome(result):
     return [
         (trial.number, trial.state, trial.params, trial.fold_values, trial.value) for trial in result.trials
     ]
 
 
-def test_the_best_is_near_the_known_optimum(file):
-    result = tune(objective(), SPACE, SEARCH, file=file)
+def test_the_best_is_near_the_known_optimum(searched):
+    result = searched
     assert len(result.trials) == 24
     assert result.best.value == max(trial.value for trial in result.trials if trial.state == "complete")
     assert result.best.value == pytest.approx(np.mean(list(result.best.fold_values.values())))
@@ -87,14 +96,14 @@ def test_the_best_is_near_the_known_optimum(file):
 
 
 def test_it_minimises_an_error(file):
-    result = tune(objective(criterion=Criterion("rmse")), SPACE, SEARCH, file=file)
+    result = tune(objective(criterion=Criterion("rmse")), SPACE, FEW, file=file)
     complete = [trial for trial in result.trials if trial.state == "complete"]
     assert result.best.value == min(trial.value for trial in complete)
 
 
 def test_trial_0_tries_the_parameters_as_they_are_and_always_completes(file):
     current = {"n_factors": 7, "learning_rate": 0.9}
-    search = replace(SEARCH, pruning=SuccessiveHalving(4))
+    search = replace(FEW, pruning=SuccessiveHalving(4))
     result = tune(objective(fixed=current), SPACE, search, file=file)
     assert result.trials[0].params == current
     assert result.before == result.trials[0].value < result.best.value
@@ -102,14 +111,17 @@ def test_trial_0_tries_the_parameters_as_they_are_and_always_completes(file):
 
 def test_parameters_outside_the_space_are_not_tried(file):
     lines = []
-    result = tune(objective(fixed={"n_factors": 300}), SPACE, SEARCH, file=file, progress=lines.append)
+    result = tune(objective(fixed={"n_factors": 300}), SPACE, FEW, file=file, progress=lines.append)
     assert result.before is None
     assert "lie outside the space" in lines[1]
 
 
 @pytest.mark.parametrize("rule", [MedianPruning(), SuccessiveHalving()])
-def test_bad_trials_stop_early(file, rule):
-    result = tune(objective(), SPACE, replace(SEARCH, pruning=rule), file=file)
+def test_bad_trials_stop_early(request, file, rule):
+    if rule == SEARCH.pruning:
+        result = request.getfixturevalue("searched")
+    else:
+        result = tune(objective(), SPACE, replace(SEARCH, trials=12, pruning=rule), file=file)
     stopped = [trial for trial in result.trials if trial.state == "pruned"]
     assert len(stopped) >= 6
     assert all(len(trial.fold_values) < 3 and trial.value is None for trial in stopped)
@@ -123,23 +135,23 @@ def test_without_pruning_every_trial_completes(file):
     assert result.importance == {}
 
 
-def test_the_seed_decides(file, tmp_path, empty_file):
-    first = tune(objective(), SPACE, SEARCH, file=file)
-    again = tune(objective(), SPACE, SEARCH, file=tmp_path / "other.db")
-    other = tune(objective(), SPACE, replace(SEARCH, seed=2), file=file)
-    assert outcome(again) == outcome(first)
-    assert other.study != first.study
-    assert outcome(other)[1:] != outcome(first)[1:]
+def test_the_seed_decides(file, searched):
+    again = tune(objective(), SPACE, SEARCH, file=file)
+    other = tune(objective(), SPACE, replace(FEW, seed=2), file=file)
+    assert outcome(again) == outcome(searched)
+    assert other.study != again.study
+    assert outcome(other)[1:] != outcome(again)[1:8]
 
 
-def test_more_trials_go_on_where_the_study_ended(file):
-    few = tune(objective(), SPACE, replace(SEARCH, trials=8), file=file)
+def test_more_trials_go_on_where_the_study_ended(file, searched):
+    few = tune(objective(), SPACE, FEW, file=file)
     lines = []
-    many = tune(objective(), SPACE, SEARCH, file=file, progress=lines.append)
-    assert "24 trials, 8 of them kept" in lines[0]
+    many = tune(objective(), SPACE, replace(SEARCH, trials=16), file=file, progress=lines.append)
+    assert "16 trials, 8 of them kept" in lines[0]
+    assert outcome(many) == outcome(searched)[:16]
     assert outcome(many)[:8] == outcome(few)
     assert many.study == few.study
-    assert outcome(tune(objective(), SPACE, replace(SEARCH, trials=8), file=file)) == outcome(few)
+    assert outcome(tune(objective(), SPACE, FEW, file=file)) == outcome(few)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +172,7 @@ def test_what_changes_the_values_begins_a_new_study(file, changed):
 
 def test_a_trial_may_fail(file):
     lines = []
-    result = tune(objective(Broken), SPACE, SEARCH, file=file, progress=lines.append)
+    result = tune(objective(Broken), SPACE, replace(SEARCH, trials=12), file=file, progress=lines.append)
     failed = [trial for trial in result.trials if trial.state == "failed"]
     assert {trial.error for trial in failed} == {"MemoryError: 9 TB", "ndcg@10 is inf"}
     assert result.best.params["n_factors"] <= 50
@@ -212,7 +224,7 @@ def interrupt(monkeypatch, after):
 
 @pytest.mark.parametrize("rule", [MedianPruning(), pytest.param(SuccessiveHalving(), marks=pytest.mark.slow)])
 def test_an_interruption_between_any_two_writes_changes_nothing(tmp_path, empty_file, monkeypatch, rule):
-    search = Search(trials=6, round_size=3, pruning=rule, seed=0)
+    search = Search(trials=4, round_size=2, pruning=rule, seed=1)
 
     def run(name):
         file = tmp_path / name
@@ -221,11 +233,13 @@ def test_an_interruption_between_any_two_writes_changes_nothing(tmp_path, empty_
         return outcome(tune(objective(folds=2), SPACE, search, file=file))
 
     whole, interrupted = run("whole.db"), 0
-    for after in range(1, 80, 7):
+    assert {state for _, state, *_ in whole} == {"complete", "pruned"}
+    for after in range(1, 80, 5):
         with monkeypatch.context() as patch:
             interrupt(patch, after)
             try:
                 run(f"{after}.db")
+                break  # all writes were let through
             except KeyboardInterrupt:
                 interrupted += 1
         assert run(f"{after}.db") == whole, after

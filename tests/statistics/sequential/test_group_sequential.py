@@ -60,7 +60,7 @@ def test_against_the_multivariate_normal(alternative):
     bounds = group_sequential_bounds(fractions, spending="pocock", alternative=alternative)
     covariance = np.sqrt(np.minimum.outer(fractions, fractions) / np.maximum.outer(fractions, fractions))
     lower = -bounds.z if alternative == "two-sided" else np.full(3, -np.inf)
-    inside = multivariate_normal(cov=covariance, abseps=1e-9, releps=1e-9, maxpts=4_000_000).cdf(
+    inside = multivariate_normal(cov=covariance, abseps=2e-8, releps=1e-9, maxpts=1_000_000).cdf(
         bounds.z, lower_limit=lower, rng=np.random.default_rng(0)
     )
     assert 1.0 - inside == pytest.approx(0.05 * np.log1p((np.e - 1.0) * 0.9), abs=2e-7)
