@@ -3,7 +3,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install simulate serve test test-slow chaos lint type bench bench-serving viz mlflow clean
+.PHONY: help install simulate serve dashboard dagster test test-slow chaos lint type bench bench-serving viz mlflow clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,11 +40,19 @@ simulate: $(VENV)/.core ## compare A/B tests with bandits on the embedded sample
 serve: $(VENV)/.core ## run the live router, http://127.0.0.1:8000
 	@$(BIN)/armlift serve $(ARGS)
 
+dashboard: $(VENV)/.core ## show experiments to those who decide, http://127.0.0.1:5006
+	@$(PY) -m dashboard $(ARGS)
+
+dagster: $(VENV)/.core ## run everything on schedule, http://127.0.0.1:3000
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m dagster_defs $(ARGS)
+
+# More workers than cores: a good part of the tests waits for servers, browsers and commits. Files of one long test
+# would come last of all, if files were ordered by how many they have.
 test: $(VENV)/.dev ## run the tests, all but the slow ones
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.dev ## run the slow tests: long statistics, crashes
-	@$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
 
 chaos: $(VENV)/.dev ## kill the live router at random moments and check that no reward is lost
 	@$(BIN)/pytest -n 2 --dist load -m slow tests/chaos $(ARGS)

@@ -38,7 +38,7 @@ TARGETS = (
     (UPDATE, IN_REQUEST, "50"),
     (CHOOSE, WITHOUT, "0.75"),
 )
-SPARE = 2.0  # bodies written for a run, by how many the run before it used
+SPARE = 4.0  # bodies written for a run, by how many the run before it used
 
 
 class Bench:

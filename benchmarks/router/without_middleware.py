@@ -4,17 +4,16 @@ Run it with `granian --factory without_middleware:app`, on the router's own envi
 """
 
 import os
-import sys
 from pathlib import Path
 
 from litestar.types import ASGIApp
 
 from armlift.environment import RouterSettings
-from armlift.serving.app import create_app
+from armlift.serving.app import avoid_pauses, create_app
 from armlift.serving.router import Router
 
 
 def app() -> ASGIApp:
-    sys.setswitchinterval(0.0005)  # as app_from_environment does
     root = Path(os.environ["ARMLIFT_ROOT"])
-    return create_app(Router(RouterSettings.from_environment(root), root), middleware=False)
+    router = Router(RouterSettings.from_environment(root), root)
+    return create_app(router, middleware=False, started=avoid_pauses)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from armlift.pipelines import data, evaluation, planning, simulation, training, tuning
+from armlift.pipelines import data, evaluation, monitoring, planning, reporting, simulation, training, tuning
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -18,5 +18,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluate": read + evaluation.create_pipeline(),
         "simulate": simulate,
         "plan": planning.create_pipeline(),
+        "monitor": monitoring.create_pipeline(),
+        "retrain": read + monitoring.create_retraining_pipeline(),
+        "report": reporting.create_pipeline(),
         "__default__": simulate,
     }

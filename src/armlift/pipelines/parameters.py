@@ -30,12 +30,14 @@ class DataParameters(_Parameters):
         path: Its archive or folder; null for the sample.
         on_bad_rows: `raise` stops at rows that break the schema; `drop` moves them to `rejects`.
         seed: Seed of the sample.
+        ingested: Folder of ingested ratings that are taken along, such as `data/ingested`; null for none.
     """
 
     source: str
     path: Path | None = None
     on_bad_rows: Literal["raise", "drop"] = "raise"
     seed: Seed = 0
+    ingested: Path | None = None
 
 
 class TrainingParameters(_Parameters):

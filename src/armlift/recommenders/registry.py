@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -83,6 +85,19 @@ def load_recommender(path: Path | str) -> Recommender:
 
 
 def _installed() -> dict[str, EntryPoint]:
+    """Installed recommenders by name; all packages are looked through once for each change of the places."""
+    return _installed_in(tuple((place, _changed(place)) for place in sys.path))
+
+
+def _changed(place: str) -> int:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=4)
+def _installed_in(_places: tuple[tuple[str, int], ...]) -> dict[str, EntryPoint]:
     installed: dict[str, EntryPoint] = {}
     for entry in entry_points(group=GROUP):
         other = installed.setdefault(entry.name, entry)

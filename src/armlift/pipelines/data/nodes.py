@@ -10,10 +10,13 @@ from armlift.pipelines.parameters import DataParameters
 def read_data(
     data: DataParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Read the source into `ratings`, `items`, `users` and `rejects`."""
+    """Read the source, and what was ingested if wanted, into `ratings`, `items`, `users` and `rejects`."""
     from armlift.datasets import load_dataset
+    from armlift.datasets.ingested import with_ingested
 
     tables = load_dataset(data.source, data.path, data.on_bad_rows, data.seed)
+    if data.ingested is not None:
+        tables = with_ingested(tables, data.ingested)
     return tables.ratings, tables.items, tables.users, tables.rejects
 
 

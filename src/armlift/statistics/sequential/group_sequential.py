@@ -18,7 +18,7 @@ from armlift.statistics.sequential.crossing import spending_bounds
 Floats = NDArray[np.float64]
 Spending = Literal["obrien_fleming", "pocock"]
 _SMALLEST_STEP = 0.001
-_LEVELS = (*np.geomspace(1e-6, 0.05, 9).tolist(), 0.1, 0.2, 0.35, 0.5)
+_LEVELS = np.array([*np.geomspace(1e-6, 0.05, 9), 0.1, 0.2, 0.35, 0.5])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,13 +173,13 @@ def _looks(shape: tuple[int, ...], planned: int, look: ArrayLike | None) -> NDAr
 def _repeated_p_value(deviate: Floats, at: NDArray[np.intp], bounds: Bounds) -> Floats:
     from scipy.special import log_ndtr
 
-    levels = np.array(sorted({*_LEVELS, bounds.alpha}))
+    others = bounds.alpha != _LEVELS
     table = _bounds_by_level(
-        tuple(bounds.fractions.tolist()),
-        tuple(levels.tolist()),
-        bounds.spending,
-        bounds.alternative == "two-sided",
+        tuple(bounds.fractions.tolist()), bounds.spending, bounds.alternative == "two-sided"
     )
+    levels, table = np.append(_LEVELS[others], bounds.alpha), np.vstack([table[others], bounds.z])
+    order = levels.argsort()
+    levels, table = levels[order], table[order]
     deviate, at = np.broadcast_arrays(deviate, at)
     p_value = np.ones(deviate.shape)
     nominal = log_ndtr(-deviate)
@@ -194,9 +194,7 @@ def _repeated_p_value(deviate: Floats, at: NDArray[np.intp], bounds: Bounds) -> 
 
 
 @lru_cache(maxsize=16)
-def _bounds_by_level(
-    fractions: tuple[float, ...], levels: tuple[float, ...], spending: Spending, two_sided: bool
-) -> Floats:
+def _bounds_by_level(fractions: tuple[float, ...], spending: Spending, two_sided: bool) -> Floats:
     """Bounds of plans that differ in alpha alone, shape (levels, L)."""
     shares = np.array(fractions)
-    return spending_bounds(shares, _spent(shares, np.array(levels), spending, two_sided), two_sided=two_sided)
+    return spending_bounds(shares, _spent(shares, _LEVELS, spending, two_sided), two_sided=two_sided)
