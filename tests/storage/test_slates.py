@@ -123,7 +123,7 @@ def test_incomplete_slates_are_refused(tmp_path, wrong):
 
 
 def test_an_item_that_nobody_knows_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"Items \[100\] of the slates are not among the items"):
+    with pytest.raises(DataError, match=r"Items \[100\] in the slates of .*, which come from"):
         write_slates(tmp_path, table(), catalogue(table()).query("item_id > 100"), ARMS)
 
 

@@ -5,7 +5,14 @@ import mlflow
 import pytest
 
 from armlift.errors import ParameterError, TrackingError
-from armlift.tracking import alias_moves, aliased_versions, move_alias, promote
+from armlift.tracking import (
+    alias_moves,
+    aliased_versions,
+    log_recommenders,
+    move_alias,
+    promote,
+    register_recommenders,
+)
 
 
 def number(alias):
@@ -74,6 +81,17 @@ def test_without_an_evaluation_on_the_current_data_it_is_refused(registry, evalu
     for alias in ("challenger", "PolicyA"):
         with pytest.raises(ParameterError, match="current data snapshot data1"):
             promote("svd", alias, data_hash="data1")
+
+
+def test_what_was_trained_from_other_data_is_not_what_was_evaluated(registry, evaluate, arms, history):
+    """A name stands for what was trained from the current data; a version given by number is refused."""
+    evaluate("logistic_regression", 0.05)
+    evaluate("svd", 0.06)
+    run_id = aliased_versions()["champion"].run_id
+    register_recommenders(run_id, log_recommenders(run_id, {"svd": arms["svd"]}, history), "data2")
+    with pytest.raises(ParameterError, match="trained from the current data snapshot data1, not from data2"):
+        promote("4", "champion", data_hash="data1")
+    assert promote("svd", "champion", data_hash="data1").to_version == 3
 
 
 def test_an_evaluation_with_other_hyper_parameters_does_not_count(registry, evaluate):

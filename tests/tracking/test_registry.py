@@ -76,6 +76,12 @@ def test_the_newest_version_of_a_name_is_found(registry, arms, history):
         register_recommenders(run_id, log_recommenders(run_id, {"svd": arms["svd"]}, history), "data2")
     found = find_version("svd")
     assert (found.number, found.data_hash) == (5, "data2")
+    assert [find_version("svd", trained_from=data).number for data in ("data1", "data2", "data3")] == [
+        3,
+        5,
+        5,
+    ]
+    assert find_version("4", trained_from="data1").number == 4
 
 
 @pytest.mark.parametrize("reference", ["ease", "17", "0", "it's", ""])

@@ -41,9 +41,10 @@ def promote(
 ) -> None:
     """Move an alias of the registry to MODEL.
 
-    MODEL is a recommender such as svd (its newest version), a version number, or an alias. It must have been
-    evaluated on the current data, and a champion must not be worse than the present one. Each move is written
-    to the audit log in the registry: who, when, what, why, from which version to which.
+    MODEL is a recommender such as svd (its newest version trained on the current data), a version number, or
+    an alias. It must have been trained and evaluated on the current data, and a champion must not be worse
+    than the present one. Each move is written to the audit log in the registry: who, when, what, why, from
+    which version to which.
     """
     import json
     from dataclasses import asdict

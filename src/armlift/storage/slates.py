@@ -240,9 +240,14 @@ def write_slates(
         raise ParameterError("keep", keep, "keep >= 1", "Keep this version at least.")
     table = slates[list(COLUMNS)].sort_values(["arm", "user_id", "position"], ignore_index=True)
     length = _checked_length(table, arms)
-    unknown = set(table["item_id"]) - set(items["item_id"])
-    if unknown:
-        raise DataError(f"Items {sorted(unknown)[:5]} of the slates are not among the items. Give all items.")
+    strange = table[~table["item_id"].isin(items["item_id"])]
+    if len(strange):
+        arm = str(strange["arm"].iloc[0])
+        unknown = sorted(set(strange.loc[strange["arm"] == arm, "item_id"]))
+        raise DataError(
+            f"Items {unknown[:5]} in the slates of {arm}, which come from {arms[arm]}, are not among the "
+            f"{len(items)} items: it was trained on other data. Train {arm} on this data, or give its items."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with _one_writer(folder):
         for unfinished in folder.glob("unfinished-*"):

@@ -39,12 +39,12 @@ def promote(
 ) -> AliasMove:
     """Move an alias to a recommender that has earned it; the router follows its policies.
 
-    A recommender needs an evaluation on the current data snapshot, with the hyper-parameters it was trained
-    with; to become champion, one that is not worse than the champion's on the same snapshot. Only `force`
-    does without, and then a reason must be given.
+    A recommender must have been trained from the current data snapshot, and evaluated on it with the same
+    hyper-parameters; to become champion, it must not be worse than the champion on this snapshot. Only
+    `force` does without, and then a reason must be given.
 
     Args:
-        model: An alias, a version, or a recommender's name for its newest version.
+        model: An alias, a version, or a recommender's name for its newest version trained from this data.
         alias: One of `ALIASES`.
         data_hash: Content hash of the current data snapshot.
         metric: `<split>.<metric>`, as evaluations log it.
@@ -70,7 +70,7 @@ def promote(
     if (force and not why.strip()) or len(why) > _LONGEST_REASON:
         bound = f"at most {_LONGEST_REASON} characters, and with --force not empty"
         raise ParameterError("why", why[:50], bound, "Say why: --why TEXT.")
-    version = find_version(model)
+    version = find_version(model, trained_from=data_hash)
     evidence, overruled = None, None
     try:
         evidence = _weigh(version, alias, data_hash, metric, margin)
@@ -86,6 +86,13 @@ def promote(
 
 def _weigh(version: RecommenderVersion, alias: str, data_hash: str, metric: str, margin: float) -> Evidence:
     """Give what speaks for the recommender; raise what speaks against it."""
+    if version.data_hash != data_hash:
+        raise ParameterError(
+            "model",
+            str(version),
+            f"trained from the current data snapshot {data_hash[:12]}, not from {version.data_hash[:12]}",
+            "Run `kedro run --pipelines=train`, or overrule: --force --why TEXT.",
+        )
     own = _evaluation(version, data_hash, metric)
     champion = aliased_versions().get("champion")
     if alias != "champion" or champion is None or champion == version:

@@ -100,11 +100,13 @@ def newest_versions() -> dict[str, RecommenderVersion]:
     return {version.recommender: version for version in map(_read, found)}
 
 
-def find_version(reference: str) -> RecommenderVersion:
+def find_version(reference: str, *, trained_from: str | None = None) -> RecommenderVersion:
     """Find a recommender in the registry.
 
     Args:
         reference: An alias, a version number, or the name of a recommender for its newest version.
+        trained_from: Content hash of a data snapshot: a name stands for the newest version trained from it,
+            if there is one.
 
     Raises:
         ParameterError: There is no such recommender.
@@ -113,11 +115,13 @@ def find_version(reference: str) -> RecommenderVersion:
     with tracking_client() as client:
         number = registered_aliases(client).get(reference, reference if reference.isdecimal() else None)
         wanted = f"version_number = {number}" if number else f"tags.`{MODEL_TAG}` = '{_quotable(reference)}'"
-        found = client.search_model_versions(
-            f"name = '{RECOMMENDERS}' and {wanted}", max_results=1, order_by=["version_number DESC"]
-        )
-        if found:
-            return _read(found[0])
+        preferred = [f"{wanted} and tags.`{DATA_TAG}` = '{trained_from}'"] if trained_from else []
+        for condition in (*preferred, wanted):
+            found = client.search_model_versions(
+                f"name = '{RECOMMENDERS}' and {condition}", max_results=1, order_by=["version_number DESC"]
+            )
+            if found:
+                return _read(found[0])
         known = {
             each.tags.get(MODEL_TAG, "") for each in client.search_model_versions(f"name='{RECOMMENDERS}'")
         }
