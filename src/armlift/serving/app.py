@@ -19,6 +19,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from armlift.environment import RouterSettings
+from armlift.errors import ArmliftError
 from armlift.serving.api_docs import api_documentation
 from armlift.serving.films import Films
 from armlift.serving.middleware import Admission, Door, Doorkeeper
@@ -101,11 +102,19 @@ def _documentation() -> OpenAPIConfig:
 
 
 def app_from_environment() -> ASGIApp:
-    """Build the application as the environment says, for the server to load."""
+    """Build the application as the environment says, for the server to load.
+
+    Raises:
+        SystemExit: It cannot be: the settings, or the store, in one line.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     root = Path(os.environ.get("ARMLIFT_ROOT", "."))
-    return create_app(Router(RouterSettings.from_environment(root), root), started=avoid_pauses)
+    try:
+        router = Router(RouterSettings.from_environment(root), root)
+    except ArmliftError as error:
+        sys.exit(f"Error: {' '.join(str(error).split())}")
+    return create_app(router, started=avoid_pauses)
 
 
 def avoid_pauses() -> None:

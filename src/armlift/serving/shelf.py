@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from armlift.errors import DataFileError
+from armlift.serving.sample_items import sample_items
 from armlift.serving.schemas import Item
 from armlift.storage.slates import SlateItems, SlateSnapshot, SlateSnapshots
 
@@ -49,7 +49,7 @@ class Shelf:
         self._popular = Slate(msgspec.Raw(b"[]"), (), POPULAR)
         self.refresh()
         if self._snapshot is None:
-            self._stock(_sample_items(), SAMPLE_SLATE)
+            self._stock(sample_items(), SAMPLE_SLATE)
 
     @property
     def source(self) -> str:
@@ -107,12 +107,3 @@ class Shelf:
         # Replaced whole, for requests read while this goes on.
         self._items, self._json = known, encoded
         self._popular = Slate(popular, tuple(top), POPULAR)
-
-
-@cache
-def _sample_items() -> SlateItems:
-    from armlift.datasets import generate_sample
-    from armlift.storage.slates import items_by_popularity, slate_items
-
-    sample = generate_sample()
-    return slate_items(items_by_popularity(sample.items, sample.ratings))

@@ -23,7 +23,6 @@ from armlift.storage.slates import (
     SlateSnapshots,
     items_by_popularity,
     read_slates,
-    slate_items,
     slate_versions,
     write_slates,
 )
@@ -63,7 +62,6 @@ __all__ = [
     "recent_assignments",
     "revoke_key",
     "settle",
-    "slate_items",
     "slate_versions",
     "write_slates",
 ]

@@ -19,13 +19,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from armlift.errors import DataError, DataFileError, ParameterError
+
+if TYPE_CHECKING:  # the router starts half a second sooner without pandas
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -182,26 +184,36 @@ def read_slates(version: Path) -> SlateSnapshot:
     ):
         if sha256(written).hexdigest() != expected:
             raise DataFileError(f"{version / name} is not what was written. {remedy}")
-    table = pd.read_parquet(BytesIO(content))
-    users, shown = {}, {}
-    for arm, rows in table.groupby("arm", sort=False):
-        users[str(arm)] = rows["user_id"].to_numpy()[:: manifest.length].copy()
-        shown[str(arm)] = rows["item_id"].to_numpy().reshape(-1, manifest.length)
-    return SlateSnapshot(manifest, slate_items(pd.read_parquet(BytesIO(items_content))), users, shown)
+    return SlateSnapshot(manifest, _read_items(items_content), *_read_arms(content, manifest.length))
 
 
-def slate_items(items: pd.DataFrame) -> SlateItems:
-    """Turn a table of items into lists.
+def _read_arms(
+    content: bytes, length: int
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
+    """The users of each arm, ascending, and their slates."""
+    import pyarrow.parquet as parquet
 
-    Args:
-        items: item_id, title, year (missing where unknown), genres (joined by `|`, empty where unknown).
-    """
-    years = items["year"].astype("Int64")
+    table = parquet.read_table(BytesIO(content))
+    arms = table["arm"].to_numpy()
+    users, items = table["user_id"].to_numpy(), table["item_id"].to_numpy()
+    ends = [*(np.flatnonzero(arms[1:] != arms[:-1]) + 1).tolist(), len(arms)]  # written arm by arm
+    known, shown, start = {}, {}, 0
+    for end in ends:
+        known[str(arms[start])] = users[start:end:length].copy()
+        shown[str(arms[start])] = items[start:end].reshape(-1, length)
+        start = end
+    return known, shown
+
+
+def _read_items(content: bytes) -> SlateItems:
+    import pyarrow.parquet as parquet
+
+    columns = parquet.read_table(BytesIO(content)).to_pydict()
     return SlateItems(
-        items["item_id"].tolist(),
-        items["title"].astype(str).tolist(),
-        [None if pd.isna(year) else int(year) for year in years],
-        [[genre for genre in str(genres).split("|") if genre] for genres in items["genres"].fillna("")],
+        columns["item_id"],
+        [str(title) for title in columns["title"]],
+        [None if year is None or year != year else int(year) for year in columns["year"]],
+        [[genre for genre in (genres or "").split("|") if genre] for genres in columns["genres"]],
     )
 
 
