@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import secrets
 from pathlib import Path
@@ -90,3 +91,6 @@ def _warm_up() -> None:
     for name in ("holoviews.plotting.bokeh", "scipy.special", "scipy.stats"):
         importlib.import_module(name)
     pages()
+    # Charts and sessions are made of many objects: what was imported is not searched for garbage each time.
+    gc.collect()
+    gc.freeze()

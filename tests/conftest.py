@@ -25,13 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--at-length",
         action="store_true",
-        help="100,000 hostile requests and 1,000,000 decisions, not a third",
+        help="100,000 hostile requests, 1,000,000 decisions, 100 drawn calls an operation; not a tenth",
     )
 
 
 @pytest.fixture(scope="session")
 def at_length(request: pytest.FixtureRequest) -> bool:
-    """Whether the two longest tests take their whole time."""
+    """Whether the longest tests take their whole time."""
     return bool(request.config.getoption("--at-length"))
 
 

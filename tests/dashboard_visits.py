@@ -15,7 +15,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 ARGUMENTS = ["--no-sandbox", NO_OTHER_HOST]
-PATIENCE_MS = 60_000  # other tests may keep both cores busy
+PATIENCE_MS = 150_000  # other tests may keep both cores busy
 
 expect.set_options(timeout=PATIENCE_MS)
 

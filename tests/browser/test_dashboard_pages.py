@@ -131,11 +131,18 @@ def stands(page: Page, name: str, language: str, *, dark: bool) -> None:
     assert serious(page) == []
 
 
-@pytest.mark.parametrize("viewport", [DESK, pytest.param(PHONE, marks=pytest.mark.slow)], ids=["1280", "390"])
-def test_the_menu_leads_to_every_page_and_every_page_stands(visits: Visits, viewport: ViewportSize) -> None:
-    page = visits(viewport).open(experiment="films", range="week")
+@pytest.mark.parametrize(
+    ("viewport", "language", "dark"),
+    [(DESK, "en", False), pytest.param(PHONE, "ko", True, marks=pytest.mark.slow)],
+    ids=["1280, English, by day", "390, Korean, in the dark"],
+)
+def test_the_menu_leads_to_every_page_and_every_page_stands(
+    visits: Visits, viewport: ViewportSize, language: str, dark: bool
+) -> None:
+    guise = {"language": language, "dark": "1"} if dark else {}
+    page = visits(viewport).open(experiment="films", range="week", **guise)
     for name, following in zip(PAGES, (*PAGES[1:], None), strict=True):
-        stands(page, name, "en", dark=False)
+        stands(page, name, language, dark=dark)
         assert (f"page={name}" in page.url) == (name != PAGES[0])
         assert "range=week" in page.url
         if following is None:
@@ -143,10 +150,10 @@ def test_the_menu_leads_to_every_page_and_every_page_stands(visits: Visits, view
         if viewport is PHONE:
             page.get_by_role("button", name="Open drawer").click()
         page.locator(f"#menu-{following}").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(say(f"page.{following}"))
+        expect(page.get_by_role("heading", level=1)).to_have_text(say(f"page.{following}", language))
         settled(page)
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text(say(f"page.{PAGES[-2]}"))
+    expect(page.get_by_role("heading", level=1)).to_have_text(say(f"page.{PAGES[-2]}", language))
 
 
 def test_a_link_opens_the_same_view_in_korean_and_in_the_dark(visits: Visits) -> None:
@@ -154,14 +161,6 @@ def test_a_link_opens_the_same_view_in_korean_and_in_the_dark(visits: Visits) ->
     stands(page, "quality", "ko", dark=True)
     shown = {arm for _, arm, *_ in cells(page, say("quality.split.title", "ko"))}
     assert shown == set(shop().arms)
-
-
-# English by day is looked at above, at both widths: each page once more, in Korean and in the dark.
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "viewport"), list(zip(PAGES, (PHONE, DESK) * 4, strict=False)), ids=PAGES)
-def test_every_page_in_korean_and_in_the_dark(visits: Visits, name: str, viewport: ViewportSize) -> None:
-    page = visits(viewport).open(page=name, experiment="films", language="ko", dark="1")
-    stands(page, name, "ko", dark=True)
 
 
 def test_the_first_look_needs_no_script(visits: Visits) -> None:

@@ -11,7 +11,7 @@ from live_server import free_port
     ("given", "said"),
     [
         ({"ARMLIFT_SECRET": "short"}, "ARMLIFT_SECRET = '5 characters': must satisfy at least 32 characters"),
-        ({"MODE": "production"}, "must satisfy a secret of 32 characters or more where MODE is production"),
+        ({"MODE": "docker"}, "must satisfy a secret of 32 characters or more where MODE is docker"),
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
     ],
 )

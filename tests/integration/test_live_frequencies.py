@@ -84,7 +84,7 @@ def test_decisions_are_drawn_as_often_as_their_propensities_say(at_length: bool)
     surplus = {name: np.zeros(arms) for name in names}
     covariance = {name: np.zeros((arms, arms)) for name in names}
     inverse = {name: np.zeros((2, arms)) for name in names}  # sums of 1 / p and of 1 / p - 1
-    for _ in range(1000 if at_length else 300):
+    for _ in range(1000 if at_length else 100):
         allocation = {name: np.array(world.experiment.strategy(name).probabilities) for name in names}
         drawn = {name: np.zeros(arms) for name in names}
         for _ in range(1000):
