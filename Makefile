@@ -46,13 +46,16 @@ dashboard: $(VENV)/.core ## show experiments to those who decide, http://127.0.0
 dagster: $(VENV)/.core ## run everything on schedule, http://127.0.0.1:3000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PY) -m dagster_defs $(ARGS)
 
+# Every worker reads all files that it is given, which takes half a minute for all of them.
+SLOW_FILES = $(shell grep -rl --include='test_*.py' 'mark\.slow' tests)
+
 # More workers than cores: a good part of the tests waits for servers, browsers and commits. Files of one long test
 # would come last of all, if files were ordered by how many they have.
 test: $(VENV)/.dev ## run the tests, all but the slow ones
 	@$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.dev ## run the slow tests: long statistics, crashes
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m slow $(ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m slow $(ARGS) $(SLOW_FILES)
 
 chaos: $(VENV)/.dev ## kill the live router at random moments and check that no reward is lost
 	@$(BIN)/pytest -n 2 --dist load -m slow tests/chaos $(ARGS)

@@ -5,7 +5,6 @@ a block changes what is done with it:
 
     <!-- check: serve http://127.0.0.1:5000 -->  start the command, wait until it answers 200, stop it
     <!-- check: while it serves -->              run this before the server of the block before it is stopped
-    <!-- check: needs data/raw/some-set -->      run it when this path is there, otherwise say so and go on
     <!-- check: skip, it asks a question -->     do not run it, for the reason given
 """
 
@@ -118,10 +117,7 @@ def check(example: Example, done: set[str], meanwhile: list[list[str]]) -> None:
     if request == "skip,":
         print(f"--- line {example.line}: skipped, {argument}", flush=True)
         return
-    if request == "needs" and not (ROOT / argument).exists():
-        print(f"--- line {example.line}: skipped, {argument} is not here", flush=True)
-        return
-    if request not in {"run", "needs", "serve"}:
+    if request not in {"run", "serve"}:
         raise RuntimeError(f"unknown request in the comment before it: {example.check}")
     for command in commands(example):
         text = command[-1].strip()

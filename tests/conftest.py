@@ -110,3 +110,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         ensure_store(root)
     return root / "mlflow.db"
+
+
+@pytest.fixture
+def sketched_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pipelines make their charts without rendering them, which takes half their time in a tiny world.
+
+    For tests that ask about something else: what figures look like is asked where the main job is, and the
+    evaluation.
+    """
+    from PIL import Image
+
+    from armlift.reporting.rendering import Fragment
+
+    monkeypatch.setattr("armlift.reporting.render_png", lambda _: Image.new("RGB", (16, 9)))
+    monkeypatch.setattr("armlift.reporting.render_html", lambda _: "<!doctype html>")
+    for page in ("page", "evaluation_page"):
+        monkeypatch.setattr(f"armlift.reporting.{page}.fragment", lambda _: Fragment((), "", False))

@@ -16,7 +16,7 @@ DUPLICATES = 0.05
 CONFLICTS = 0.01
 HELD = 0.25  # decisions that are rewarded later, perhaps by another life of the router
 GIVEN_UP = 0.1  # rewards that are not sent again when there is no answer
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.3  # seconds before a retry
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.6  # seconds before a retry
 
 
 @dataclass

@@ -12,6 +12,8 @@ from armlift.pipeline_registry import register_pipelines
 from dagster_defs.kedro_assets import asset_key, kedro_assets, nodes_to_run
 from dagster_defs.project import ROOT, KedroProject, folder_of
 
+pytestmark = pytest.mark.usefixtures("sketched_figures")
+
 PIPELINES = register_pipelines()
 PROJECT = KedroProject(ROOT)
 

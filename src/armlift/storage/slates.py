@@ -258,7 +258,8 @@ def write_slates(
         unknown = sorted(set(strange.loc[strange["arm"] == arm, "item_id"]))
         raise DataError(
             f"Items {unknown[:5]} in the slates of {arm}, which come from {arms[arm]}, are not among the "
-            f"{len(items)} items: it was trained on other data. Train {arm} on this data, or give its items."
+            f"{len(items)} items: it was trained on other data. Train on this data what {arm} stands for, "
+            "and promote it if it is an alias; or give its items."
         )
     folder.mkdir(parents=True, exist_ok=True)
     with _one_writer(folder):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from armlift.storage import Manifest, SlateSnapshots, slate_versions, write_slates
+if TYPE_CHECKING:
+    from armlift.storage import Manifest
 
 
 class LiveSlates(NamedTuple):
@@ -25,7 +26,7 @@ class LiveSlates(NamedTuple):
     arms: dict[str, str]
 
 
-class LiveSlatesDataset(AbstractDataset[LiveSlates, Manifest]):
+class LiveSlatesDataset(AbstractDataset[LiveSlates, "Manifest"]):
     """The versions of the slates in a folder; loading gives the manifest of the newest.
 
     Args:
@@ -40,13 +41,19 @@ class LiveSlatesDataset(AbstractDataset[LiveSlates, Manifest]):
 
     def load(self) -> Manifest:
         """Read the newest whole version and give its manifest."""
+        from armlift.storage import SlateSnapshots
+
         return SlateSnapshots(Path(self._filepath)).current().manifest
 
     def save(self, data: LiveSlates) -> None:
         """Write the next version; a running router takes it by itself."""
+        from armlift.storage import write_slates
+
         write_slates(Path(self._filepath), data.slates, data.items, data.arms, keep=self._keep)
 
     def _exists(self) -> bool:
+        from armlift.storage import slate_versions
+
         return bool(slate_versions(Path(self._filepath)))
 
     def _describe(self) -> dict[str, Any]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from armlift.pipelines.parameters import TrainingParameters, WorldParameters
+from armlift.pipelines.training.live_slates_dataset import LiveSlates
 from armlift.recommenders import Recommender, create_recommender
-
-if TYPE_CHECKING:
-    from armlift.pipelines.training.live_slates_dataset import LiveSlates
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +67,6 @@ def publish_slates(
     data_snapshot: dict[str, str | int],
 ) -> LiveSlates:
     """Hand the slates to the live router, with what each arm shows a user whom it does not know."""
-    from armlift.pipelines.training.live_slates_dataset import LiveSlates
     from armlift.storage import NEW_USER, items_by_popularity
 
     nobody = np.array([NEW_USER])
