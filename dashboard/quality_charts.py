@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_P = 1e-6
 """Smaller p-values are drawn here: their axis is logarithmic."""
+_SHORTEST = pd.Timedelta(minutes=10)
 
 
 class Line(NamedTuple):
@@ -72,14 +73,20 @@ def readings_over_time(view: View, readings: pd.DataFrame, lines: Mapping[str, L
         else:
             curve = hv.Curve(own, ("at", at), ("value", scale.label), label=label)
             parts.append(curve.opts(color=line.colour, line_dash=line.dash, line_width=2.5 if known else 1))
+    first, last = local["at"].min(), local["at"].max()
+    if last - first < _SHORTEST:  # an axis of milliseconds says nothing
+        first, last = first - _SHORTEST, last + _SHORTEST
     bounds = readings["threshold"].dropna()
     for bound in bounds.drop_duplicates():
-        ends = pd.DataFrame({"at": [local["at"].min(), local["at"].max()], "value": float(bound)})
+        ends = pd.DataFrame({"at": [first, last], "value": float(bound)})
         rule = hv.Curve(ends, ("at", at), ("value", scale.label), label=view.say("quality.threshold"))
         parts.append(rule.opts(color=muted, line_width=1.5, line_dash="dashed"))
     reach = np.concatenate([local["value"].to_numpy(float), bounds.to_numpy(float)])
     return hv.Overlay(parts).opts(
-        logy=scale.logarithmic, ylim=_limits(reach, scale), default_tools=["hover", "save"]
+        logy=scale.logarithmic,
+        xlim=(first, last),
+        ylim=_limits(reach, scale),
+        default_tools=["hover", "save"],
     )
 
 
