@@ -6,6 +6,9 @@ import holoviews as hv
 import holoviews.plotting.bokeh
 import numpy as np
 import pytest
+from bokeh.core.json_encoder import serialize_json
+from bokeh.embed import json_item
+from bokeh.plotting import figure
 
 from armlift.errors import DataError
 from dashboard.drawing import Drawings, Drawn, NothingToDraw, Played, draw
@@ -24,6 +27,12 @@ def lines(*names):
     return hv.Overlay(curves)
 
 
+def figure_with_line():
+    made = figure()
+    made.line(np.arange(4.0), [1, 2, np.nan, 3], legend_label="svd")
+    return made
+
+
 def figure_of(item):
     (root,) = json.loads(item)["doc"]["roots"]
     return root["attributes"]
@@ -35,6 +44,15 @@ def test_a_chart_is_small_and_has_its_legend_beside_it():
     assert [(entry.name, entry.colour) for entry in found.legend] == [("svd", "#112233"), ("ease", "#445566")]
     assert len(found.item) < 40_000, "definitions of components that no figure has are left out"
     assert figure_of(found.item)["height"] == 200
+
+
+def test_a_chart_is_what_bokeh_itself_gives_to_be_embedded():
+    line = figure_with_line()
+    found = drawn(lambda: line)
+    expected = json.loads(serialize_json(json_item(line)))
+    assert json.loads(found.item)["root_id"] == expected["root_id"] == line.id
+    assert json.loads(found.item)["doc"]["roots"] == expected["doc"]["roots"]
+    assert json.loads(found.item)["version"] == expected["version"]
 
 
 def test_dark_and_light_differ_in_everything_but_data():
