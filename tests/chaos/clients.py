@@ -16,6 +16,9 @@ DUPLICATES = 0.05
 CONFLICTS = 0.01
 HELD = 0.25  # decisions that are rewarded later, perhaps by another life of the router
 GIVEN_UP = 0.1  # rewards that are not sent again when there is no answer
+THINKING = (
+    0.05  # seconds before the next decision, at most: without, a router hardly starts beside its clients
+)
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.6  # seconds before a retry
 
 
@@ -78,6 +81,7 @@ class Client:
                 self._held.append(chosen)
                 if self._rng.random() >= HELD or len(self._held) > 20:
                     await self._reward(self._held.pop(self._rng.randrange(len(self._held))))
+                await asyncio.sleep(self._rng.uniform(0.0, THINKING))
             for held in self._held:
                 await self._reward(held)
         finally:

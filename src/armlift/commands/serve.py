@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-_EXPORT_AFTER_SECONDS = 5.0
+_EXPORT_AFTER = 1 / 3  # of the time within which traffic is to reach MLflow
 _STOP_SECONDS = 10
 
 
@@ -63,7 +63,9 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
         workers_kill_timeout=_STOP_SECONDS,
     )
     stopping = threading.Event()
-    export = threading.Thread(target=_export, args=(stopping,), name="export", daemon=True)
+    export = threading.Thread(
+        target=_export, args=(stopping, settings.export_seconds), name="export", daemon=True
+    )
     export.start()
     try:
         server.serve()
@@ -72,9 +74,9 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
         export.join()
 
 
-def _export(stopping: threading.Event) -> None:
+def _export(stopping: threading.Event, within_seconds: float) -> None:
     """Keep the export to MLflow running; it starts late, for the router is waited for and it is not."""
-    if stopping.wait(_EXPORT_AFTER_SECONDS):
+    if stopping.wait(_EXPORT_AFTER * within_seconds):
         return
     from armlift.tracking import LiveExporter
 
