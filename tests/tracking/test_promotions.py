@@ -83,15 +83,28 @@ def test_without_an_evaluation_on_the_current_data_it_is_refused(registry, evalu
             promote("svd", alias, data_hash="data1")
 
 
-def test_what_was_trained_from_other_data_is_not_what_was_evaluated(registry, evaluate, arms, history):
+def test_what_was_trained_from_another_data_set_is_not_what_was_evaluated(registry, evaluate, arms, history):
     """A name stands for what was trained from the current data; a version given by number is refused."""
     evaluate("logistic_regression", 0.05)
     evaluate("svd", 0.06)
-    run_id = aliased_versions()["champion"].run_id
-    register_recommenders(run_id, log_recommenders(run_id, {"svd": arms["svd"]}, history), "data2")
-    with pytest.raises(ParameterError, match="trained from the current data snapshot data1, not from data2"):
-        promote("4", "champion", data_hash="data1")
-    assert promote("svd", "champion", data_hash="data1").to_version == 3
+    own = registry.get_run(aliased_versions()["champion"].run_id).info
+    other = registry.create_run(own.experiment_id).info.run_id
+    registry.log_param(own.run_id, "data.source", "sample")
+    registry.log_param(other, "data.source", "ml-1m")
+    register_recommenders(other, log_recommenders(other, {"svd": arms["svd"]}, history), "data2")
+    current = {"data_hash": "data1", "data_source": "sample"}
+    with pytest.raises(ParameterError, match="trained from sample, as the current data are, not from ml-1m"):
+        promote("4", "champion", **current)
+    assert promote("svd", "champion", **current).to_version == 3
+    forced = promote("4", "champion", **current, force=True, why="the same films")
+    assert "not from ml-1m" in forced.overruled
+
+
+def test_what_was_trained_before_the_newest_ratings_came_may_be_promoted(registry, evaluate):
+    """As a challenger that won its experiment, while ratings came in every day."""
+    evaluate("svd", 0.06, data_hash="data2")
+    evaluate("logistic_regression", 0.05, data_hash="data2")
+    assert promote("svd", "champion", data_hash="data2", data_source="sample").to_version == 3
 
 
 def test_an_evaluation_with_other_hyper_parameters_does_not_count(registry, evaluate):

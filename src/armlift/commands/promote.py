@@ -41,10 +41,10 @@ def promote(
 ) -> None:
     """Move an alias of the registry to MODEL.
 
-    MODEL is a recommender such as svd (its newest version trained on the current data), a version number, or
-    an alias. It must have been trained and evaluated on the current data, and a champion must not be worse
-    than the present one. Each move is written to the audit log in the registry: who, when, what, why, from
-    which version to which.
+    MODEL is a recommender such as svd (its newest version, of those trained on the current data if there are
+    any), a version number, or an alias. It must have been evaluated on the current data and trained on the
+    same data set, and a champion must not be worse than the present one. Each move is written to the audit
+    log in the registry: who, when, what, why, from which version to which.
     """
     import json
     from dataclasses import asdict
@@ -57,9 +57,16 @@ def promote(
     if model is None or alias is None or show_log:
         moves = tracking.alias_moves()
     else:
-        data_hash = _data_hash(snapshot)
+        data_hash, data_source = _data(snapshot)
         promoted = tracking.promote(
-            model, alias, data_hash=data_hash, metric=metric, margin=margin, why=why, force=force
+            model,
+            alias,
+            data_hash=data_hash,
+            data_source=data_source,
+            metric=metric,
+            margin=margin,
+            why=why,
+            force=force,
         )
         moves = (promoted,)
     if as_json:
@@ -71,13 +78,15 @@ def promote(
         _after(moves[0])
 
 
-def _data_hash(snapshot: Path) -> str:
+def _data(snapshot: Path) -> tuple[str, str]:
+    """Hash and data set of the current data."""
     import json
 
     from armlift.errors import DataFileError
 
     try:
-        return str(json.loads(snapshot.read_text("utf-8"))["hash"])
+        described = json.loads(snapshot.read_text("utf-8"))
+        return str(described["hash"]), str(described.get("source", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataFileError(
             f"{snapshot} does not describe the current data: {error!r}. Run `kedro run --pipelines=data`."

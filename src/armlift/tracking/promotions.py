@@ -32,6 +32,7 @@ def promote(
     alias: str,
     *,
     data_hash: str,
+    data_source: str = "",
     metric: str = DEFAULT_METRIC,
     margin: float = 0.0,
     why: str = "",
@@ -39,14 +40,17 @@ def promote(
 ) -> AliasMove:
     """Move an alias to a recommender that has earned it; the router follows its policies.
 
-    A recommender must have been trained from the current data snapshot, and evaluated on it with the same
-    hyper-parameters; to become champion, it must not be worse than the champion on this snapshot. Only
-    `force` does without, and then a reason must be given.
+    A recommender needs an evaluation on the current data snapshot, with the hyper-parameters it was trained
+    with; to become champion, one that is not worse than the champion's on the same snapshot. It may have been
+    trained before the newest ratings came, but not from another data set. Only `force` does without, and then
+    a reason must be given.
 
     Args:
-        model: An alias, a version, or a recommender's name for its newest version trained from this data.
+        model: An alias, a version, or a recommender's name for its newest version, of those trained from this
+            snapshot if there are any.
         alias: One of `ALIASES`.
         data_hash: Content hash of the current data snapshot.
+        data_source: Data set that it is of; empty where that does not matter.
         metric: `<split>.<metric>`, as evaluations log it.
         margin: Accepted loss against the champion, as a share of the champion's value, 0 to 1.
         why: Reason in words, for the audit log.
@@ -73,6 +77,7 @@ def promote(
     version = find_version(model, trained_from=data_hash)
     evidence, overruled = None, None
     try:
+        _check_source(version, data_source)
         evidence = _weigh(version, alias, data_hash, metric, margin)
     except ParameterError as objection:
         if not force:
@@ -84,15 +89,21 @@ def promote(
     return move
 
 
-def _weigh(version: RecommenderVersion, alias: str, data_hash: str, metric: str, margin: float) -> Evidence:
-    """Give what speaks for the recommender; raise what speaks against it."""
-    if version.data_hash != data_hash:
+def _check_source(version: RecommenderVersion, data_source: str) -> None:
+    """Raise if the model was trained from another data set: its evaluation is not about this model."""
+    with tracking_client() as client:
+        trained_from = client.get_run(version.run_id).data.params.get("data.source", data_source)
+    if data_source and trained_from != data_source:
         raise ParameterError(
             "model",
             str(version),
-            f"trained from the current data snapshot {data_hash[:12]}, not from {version.data_hash[:12]}",
+            f"trained from {data_source}, as the current data are, not from {trained_from}",
             "Run `kedro run --pipelines=train`, or overrule: --force --why TEXT.",
         )
+
+
+def _weigh(version: RecommenderVersion, alias: str, data_hash: str, metric: str, margin: float) -> Evidence:
+    """Give what speaks for the recommender; raise what speaks against it."""
     own = _evaluation(version, data_hash, metric)
     champion = aliased_versions().get("champion")
     if alias != "champion" or champion is None or champion == version:
