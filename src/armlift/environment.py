@@ -40,22 +40,19 @@ read by `experiments.signing.load_secrets`: no settings hold them.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from armlift.errors import ParameterError
+from armlift.variables import Variables
 
 Mode = Literal["development", "docker", "kubernetes"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _SQLITE = "sqlite:///"
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ class RouterSettings:
             >>> RouterSettings.from_environment(Path("/srv"), {"PORT": "8001"}).api_base_url
             'http://127.0.0.1:8001'
         """
-        given = _Variables(environ)
+        given = Variables(environ)
         mode = given.choice("MODE", get_args(Mode), "development")
         host = given.host("HOST", "127.0.0.1")
         port = given.number("PORT", int, 8000, at_least=1, at_most=65_535)
@@ -122,7 +119,7 @@ class RouterSettings:
             mode=mode,
             host=host,
             port=port,
-            database_url=given.database("DATABASE_URL", root),
+            database_url=_database(given, "DATABASE_URL", root),
             api_base_url=url,
             keys_required=given.switch("ARMLIFT_API_KEYS", may_be_off=here),
             require_decision_id=given.switch("ARMLIFT_REQUIRE_DECISION_ID", may_be_off=here),
@@ -183,7 +180,7 @@ class DashboardSettings:
             >>> DashboardSettings.from_environment(Path("/srv"), {}).port
             5006
         """
-        given = _Variables(environ)
+        given = Variables(environ)
         host = given.host("DASHBOARD_HOST", "127.0.0.1")
         users, provider = given.text("DASHBOARD_USERS"), given.text("DASHBOARD_OAUTH_PROVIDER")
         if host not in LOOPBACK and not users and not provider:
@@ -211,121 +208,6 @@ class DashboardSettings:
         )
 
 
-class _Variables:
-    """Variables of an environment, each checked as it is read."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, name: str) -> str:
-        return self._environ.get(name, "").strip()
-
-    def list(self, name: str) -> tuple[str, ...]:
-        return tuple(filter(None, map(str.strip, self.text(name).split(","))))
-
-    def choice(self, name: str, choices: tuple[Mode, ...], default: Mode) -> Mode:
-        text = self.text(name) or default
-        for each in choices:
-            if text == each:
-                return each
-        raise ParameterError(name, text, f"one of {', '.join(choices)}", "Choose one, or leave it out.")
-
-    def switch(self, name: str, *, may_be_off: bool) -> bool:
-        """On or off; on by default unless it may be off."""
-        text = self.text(name).lower()
-        if text not in ("", "on", "off"):
-            raise ParameterError(name, text, "on or off", "Choose one, or leave it out.")
-        if text == "off" and not may_be_off:
-            raise ParameterError(
-                name,
-                text,
-                "on, except in MODE=development on a loopback HOST",
-                "Leave it out, or set it to on.",
-            )
-        return text == "on" or (text == "" and not may_be_off)
-
-    def number(
-        self,
-        name: str,
-        kind: Callable[[str], _Number],
-        default: _Number,
-        *,
-        at_least: _Number,
-        at_most: _Number | None = None,
-    ) -> _Number:
-        text = self.text(name)
-        if not text:
-            return default
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if (
-            value is not None
-            and isfinite(value)
-            and value >= at_least
-            and (at_most is None or value <= at_most)
-        ):
-            return value
-        bound = f"{at_least:g} or more" if at_most is None else f"{at_least:g} to {at_most:g}"
-        words = "a whole number" if kind is int else "a number"
-        raise ParameterError(name, text, f"{words}, {bound}", f"Leave it out for {default:g}.")
-
-    def host(self, name: str, default: str) -> str:
-        text = self.text(name) or default
-        if not _HOST.fullmatch(text):
-            raise ParameterError(name, text, "a host name or an address", "Leave out scheme and port.")
-        return text
-
-    def hosts(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        hosts = [host.strip("[]").lower() for host in self.list(name) or default]
-        for host in hosts:
-            if host != "*" and not _HOST.fullmatch(host):
-                raise ParameterError(name, host, "host names or *", "Leave out scheme and port.")
-        return tuple(dict.fromkeys(f"[{host}]" if ":" in host else host for host in hosts))
-
-    def url(self, name: str, default: str) -> str:
-        text = (self.text(name) or default).rstrip("/")
-        if not _is_web_address(text):
-            shown = text.rpartition("@")[2]  # not what stands before it
-            raise ParameterError(
-                name, shown, "an address such as https://router.example", "Write it in full."
-            )
-        return text
-
-    def origins(self, name: str) -> tuple[str, ...]:
-        origins = self.list(name)
-        for origin in origins:
-            if not _is_web_address(origin) or urlsplit(origin).path:
-                bound = "origins such as https://shop.example, without a path"
-                raise ParameterError(name, origin, bound, "Name each one; * is not allowed.")
-        return origins
-
-    def database(self, name: str, root: Path) -> str:
-        text = self.text(name) or f"{_SQLITE}data/live/armlift.db"
-        scheme = text.partition(":")[0]
-        if scheme.partition("+")[0] == "postgresql":
-            return text
-        uri = _from_root(text, root)
-        if not text.startswith(_SQLITE) or text in (_SQLITE, f"{_SQLITE}:memory:"):
-            bound = (
-                "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"  # the value may hold a password
-            )
-            raise ParameterError(name, f"{scheme}:...", bound, "Leave it out for SQLite in data/live.")
-        return uri
-
-
-def _is_web_address(text: str) -> bool:
-    """Whether it is http(s) with a host, without credentials, query or fragment."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-    return parts.scheme in ("http", "https") and plain and _HOST.fullmatch(host) is not None
-
-
 def notify_urls(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Give the services that are told of alarms, as `notifications.notify` takes them.
 
@@ -350,7 +232,7 @@ def dagster_url(environ: Mapping[str, str] = os.environ) -> str:
     Raises:
         ParameterError: It is no address.
     """
-    return _Variables(environ).url("ARMLIFT_DAGSTER_URL", "http://127.0.0.1:3000")
+    return Variables(environ).url("ARMLIFT_DAGSTER_URL", "http://127.0.0.1:3000")
 
 
 def tracking_uri(root: Path) -> str:
@@ -402,3 +284,15 @@ def _from_root(uri: str, root: Path) -> str:
     """The URI with a relative SQLite path made absolute."""
     file = sqlite_file(uri)
     return uri if file is None else f"{_SQLITE}{(root.resolve() / file).as_posix()}"
+
+
+def _database(given: Variables, name: str, root: Path) -> str:
+    text = given.text(name) or f"{_SQLITE}data/live/armlift.db"
+    scheme = text.partition(":")[0]
+    if scheme.partition("+")[0] == "postgresql":
+        return text
+    uri = _from_root(text, root)
+    if not text.startswith(_SQLITE) or text in (_SQLITE, f"{_SQLITE}:memory:"):
+        bound = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"  # the value may hold a password
+        raise ParameterError(name, f"{scheme}:...", bound, "Leave it out for SQLite in data/live.")
+    return uri
