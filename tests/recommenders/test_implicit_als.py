@@ -20,20 +20,34 @@ def item_weights(table: np.ndarray, exponent: float) -> np.ndarray:
     return count**exponent / np.average(count**exponent, weights=count)
 
 
+def ridges(count: np.ndarray, regularization: float, exponent: float) -> np.ndarray:
+    shares = (count + 1.0) ** exponent
+    return regularization * np.sqrt(count.sum()) * shares / np.average(shares, weights=count)
+
+
 def loss(recommender: ImplicitALS, table: np.ndarray) -> float:
     """The loss over all pairs, written out."""
     U, V = recommender.user_factors_, recommender.item_factors_
     rated = table > 0
     of_item = item_weights(table, recommender.popularity_exponent)
     weights = of_item + recommender.confidence * table / table[rated].mean()
-    ridge = recommender.regularization * np.sqrt(rated.sum())
-    return float((weights * (rated - U @ V.T) ** 2).sum() + ridge * ((U**2).sum() + (V**2).sum()))
+    penalty = sum(
+        (ridges(rated.sum(axis=axis), recommender.regularization, recommender.regularization_exponent))
+        @ (factors**2).sum(axis=1)
+        for axis, factors in ((1, U), (0, V))
+    )
+    return float((weights * (rated - U @ V.T) ** 2).sum() + penalty)
 
 
-@pytest.mark.parametrize("exponent", [0.0, 0.7])
-def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float) -> None:
+@pytest.mark.parametrize(("exponent", "penalty"), [(0.0, 0.0), (0.7, 0.0), (0.7, 0.4)])
+def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: float, penalty: float) -> None:
     recommender = ImplicitALS(
-        n_factors=4, n_epochs=2, confidence=3, regularization=0.01, popularity_exponent=exponent
+        n_factors=4,
+        n_epochs=2,
+        confidence=3,
+        regularization=0.01,
+        regularization_exponent=penalty,
+        popularity_exponent=exponent,
     )
     recommender.fit(invented.history, invented.items, seed=0)
     table = ratings_table(invented.history, recommender.item_ids_)
@@ -41,7 +55,7 @@ def test_the_item_factors_solve_their_least_squares(invented: Any, exponent: flo
     for item in (0, 17, 299):
         # A weighted ridge regression of the item's column on the users' factors, written out.
         weights = np.diag(of_item[item] + 3.0 * table[:, item] / table[rated].mean())
-        ridge = 0.01 * np.sqrt(rated.sum()) * np.eye(4)
+        ridge = ridges(rated.sum(axis=0), 0.01, penalty)[item] * np.eye(4)
         solution = np.linalg.solve(U.T @ weights @ U + ridge, U.T @ weights @ rated[:, item])
         np.testing.assert_allclose(recommender.item_factors_[item], solution, atol=1e-10)
 
@@ -91,6 +105,7 @@ def test_new_users_get_the_most_popular_and_unrated_items_nothing(invented: Any)
         {"n_epochs": 0},
         {"confidence": 0},
         {"regularization": 0},
+        {"regularization_exponent": -1},
         {"popularity_exponent": -1},
     ],
 )

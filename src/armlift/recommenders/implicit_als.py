@@ -28,7 +28,9 @@ class ImplicitALS(Recommender):
     solution, one small system for each user or item, solved many at a time.
 
     The weight of an item rises with its popularity: who left out what everybody saw did so more likely on
-    purpose (He et al. 2016, eALS). With equal weights the factors spend themselves on popularity.
+    purpose (He et al. 2016, eALS). With equal weights the factors spend themselves on popularity. The
+    regularization of a user or an item rises with its ratings (Rendle et al. 2022, on iALS revisited):
+    otherwise it would hardly touch those with many, and flatten those with few.
 
     The score is user factors . item factors. A new user is answered by popularity: each item's share of
     the users; an item without ratings has score 0.
@@ -41,8 +43,10 @@ class ImplicitALS(Recommender):
         n_epochs: Alternations.
         confidence: Weight of a rated pair beyond that of its item, the mean over the ratings; each has it
             in proportion to its rating.
-        regularization: Weight of the squared factors in the loss, over the square root of the number of
-            ratings, with which the singular values of the table grow.
+        regularization: Weight of the squared factors in the loss, on average over the ratings, and over the
+            square root of their number, with which the singular values of the table grow.
+        regularization_exponent: The weight of a user's or an item's squared factors is proportional to its
+            number of ratings, and one, to this power; 0 for equal weights.
         popularity_exponent: An item's weight is proportional to its number of ratings to this power; 0 for
             the equal weights of Hu, Koren and Volinsky.
 
@@ -66,12 +70,14 @@ class ImplicitALS(Recommender):
         n_epochs: int = 10,
         confidence: float = 1.0,
         regularization: float = 0.06,
+        regularization_exponent: float = 0.5,
         popularity_exponent: float = 0.5,
     ) -> None:
         self.n_factors = whole_number("n_factors", n_factors, low=1)
         self.n_epochs = whole_number("n_epochs", n_epochs, low=1)
         self.confidence = real_number("confidence", confidence, low=0, above=True)
         self.regularization = real_number("regularization", regularization, low=0, above=True)
+        self.regularization_exponent = real_number("regularization_exponent", regularization_exponent, low=0)
         self.popularity_exponent = real_number("popularity_exponent", popularity_exponent, low=0)
 
     def _fit(self, history: pd.DataFrame, items: pd.DataFrame, seed: int) -> None:
@@ -115,7 +121,7 @@ class ImplicitALS(Recommender):
         n_rows = extra.shape[0]
         solved = np.empty((n_rows, self.n_factors))
         everything = (factors.T * weights) @ factors
-        ridge = self.regularization * np.sqrt(extra.nnz) * np.eye(self.n_factors)
+        ridges, diagonal = self._ridges(np.diff(extra.indptr)), np.eye(self.n_factors)
         for start in range(0, n_rows, ROWS_AT_ONCE):
             rows = range(start, min(start + ROWS_AT_ONCE, n_rows))
             systems = np.empty((len(rows), self.n_factors, self.n_factors))
@@ -124,10 +130,18 @@ class ImplicitALS(Recommender):
                 rated = slice(extra.indptr[row], extra.indptr[row + 1])
                 columns, beyond = extra.indices[rated], extra.data[rated]
                 own = factors[columns]
-                systems[number] = row_weights[row] * everything + ridge + (own.T * beyond) @ own
+                systems[number] = (
+                    row_weights[row] * everything + ridges[row] * diagonal + (own.T * beyond) @ own
+                )
                 targets[number] = (row_weights[row] * weights[columns] + beyond) @ own
             solved[rows.start : rows.stop] = np.linalg.solve(systems, targets[:, :, np.newaxis])[:, :, 0]
         return solved
+
+    def _ridges(self, counts: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Weight of each row's squared factors, given its number of ratings, shape (rows,)."""
+        shares = (counts + 1.0) ** self.regularization_exponent
+        whole = self.regularization * np.sqrt(counts.sum())
+        return np.asarray(whole * shares / np.average(shares, weights=counts), dtype=np.float64)
 
     def _score(self, users: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:
         rows = positions_in(self.user_ids_, users)
