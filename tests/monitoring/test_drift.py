@@ -108,12 +108,55 @@ def test_new_categories_are_named_and_few_of_them_are_no_drift():
     assert judged(LETTERS, [*LETTERS[:150], *["z"] * 150]).verdict == "drift"
 
 
-def test_rare_categories_are_counted_together_whatever_the_window_says():
+def test_rare_categories_are_counted_together():
     profile = CategoryProfile.of(pd.Series(["a"] * 80 + ["b"] * 10 + ["c"] * 6 + ["d"] * 4))
     cells = profile.cells(pd.Series(["a"] * 50 + ["d"] * 7 + ["new"] * 3))
-    #     expected of 60: new, d 2.4, c 3.6 share a cell; b 6; a 48; and nothing is missing
-    assert cells.reference.tolist() == [10.0, 10.0, 80.0, 0.0]
-    assert cells.window.tolist() == [10.0, 0.0, 50.0, 0.0]
+    # Of 60 rows are expected: new 1.1, c 2.3 and b 3.8, which share a cell; d 4.1; a 48.8; none is missing.
+    assert cells.reference.tolist() == [16.0, 4.0, 80.0, 0.0]
+    assert cells.window.tolist() == [3.0, 7.0, 50.0, 0.0]
+
+
+def test_what_is_all_but_absent_has_no_cell_of_its_own():
+    profile = CategoryProfile.of(pd.Series(["a"] * 900 + ["b"] * 100))
+    cells = profile.cells(pd.Series(["a"] * 90 + ["b"] * 9 + ["new"]))
+    assert cells.reference.tolist() == [100.0, 900.0, 0.0]
+    assert cells.window.tolist() == [10.0, 90.0, 0.0]
+
+
+def popularity(categories):
+    """Shares as those of items in a catalogue."""
+    shares = 1.0 / np.arange(1.0, categories + 1.0)
+    return shares / shares.sum()
+
+
+@pytest.mark.parametrize(
+    ("reference_rows", "rows", "shares"),
+    [
+        (782, 260, np.full(200, 1 / 200)),
+        (782, 260, popularity(1000)),
+        (300, 2000, popularity(1000)),
+        (20_000, 60, np.array([0.97, 0.02, 0.009, 0.001])),
+    ],
+    ids=["equal", "as items", "a short reference", "rare ones"],
+)
+def test_many_or_rare_categories_do_not_cry_wolf(reference_rows, rows, shares):
+    rng = np.random.default_rng(5)
+    names, draws = np.arange(len(shares)).astype(str), 200
+    found = [
+        judged(rng.choice(names, reference_rows, p=shares), rng.choice(names, rows, p=shares))
+        for _ in range(draws)
+    ]
+    # Three standard errors above; below, chi-square is careful where cells are nearly empty.
+    assert 0.01 < np.mean([each.p_value < 0.05 for each in found]) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
+    assert sum(each.verdict != "stable" for each in found) <= 0.01 * draws + 3 * np.sqrt(0.01 * draws)
+
+
+def test_a_slate_of_other_items_is_found_among_many():
+    rng, shares = np.random.default_rng(6), popularity(1000)
+    reference = rng.choice(1000, 782, p=shares).astype(str)
+    for _ in range(20):
+        window = rng.permutation(1000)[rng.choice(1000, 260, p=shares)]
+        assert judged(reference, window.astype(str)).verdict == "drift"
 
 
 @pytest.mark.parametrize(

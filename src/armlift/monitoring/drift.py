@@ -116,7 +116,7 @@ class Reference:
     ) -> None:
         self.thresholds = thresholds or Thresholds()
         self._seed = seed
-        self._simulated: dict[tuple[str, int], tuple[float, float]] = {}
+        self._simulated: dict[tuple[bytes, int], tuple[float, float]] = {}
         self._profiles: dict[str, NumberProfile | CategoryProfile] = {
             name: NumberProfile.of(values, self.thresholds.bins)
             if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
@@ -165,7 +165,7 @@ class Reference:
         warning, drift = psi_false_alarms(levels, cells, reference_rows, rows)
         simulated = (float("nan"), float("nan"))
         if simulate:
-            simulated = self._simulated_false_alarms(name, m, rows)
+            simulated = self._simulated_false_alarms(m, rows)
         if isinstance(profile, NumberProfile):
             statistic, p_value = _kolmogorov_smirnov(profile, values, m, n)
             reason = ""
@@ -189,13 +189,14 @@ class Reference:
         )
 
     def _simulated_false_alarms(
-        self, name: str, reference: np.ndarray[tuple[int], np.dtype[np.float64]], rows: int
+        self, reference: np.ndarray[tuple[int], np.dtype[np.float64]], rows: int
     ) -> tuple[float, float]:
-        if (name, rows) not in self._simulated:
+        key = (reference.tobytes(), rows)
+        if key not in self._simulated:
             levels = [self.thresholds.psi_warning, self.thresholds.psi_drift]
             rates = simulated_psi_false_alarms(levels, reference, rows, seed=self._seed)
-            self._simulated[name, rows] = (float(rates[0]), float(rates[1]))
-        return self._simulated[name, rows]
+            self._simulated[key] = (float(rates[0]), float(rates[1]))
+        return self._simulated[key]
 
 
 def _kolmogorov_smirnov(

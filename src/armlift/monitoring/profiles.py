@@ -1,4 +1,4 @@
-"""What the reference looks like: cells that are fixed on it, and its counts in them."""
+"""What the reference looks like, and how its rows and a window's fall into the same cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LEAST_EXPECTED = 5.0
-"""Rows of a window that a category must be expected to have; rarer ones share a cell."""
+"""Rows that a category must be expected to have on the shorter side; rarer ones share a cell."""
+
+_LEAST_ALONE = 1.0  # of rare categories together, where all others are frequent (Cochran, 1954)
 
 
 class Cells(NamedTuple):
@@ -62,7 +64,7 @@ class CategoryProfile:
 
     Attributes:
         categories: Those of the reference, the most frequent first.
-        counts: Rows of the reference by category, then 0 for whatever is new, then those without one.
+        counts: Rows of the reference by category, then those without one.
     """
 
     categories: tuple[str, ...]
@@ -77,21 +79,29 @@ class CategoryProfile:
             str(name) for name in counts.sort_index().sort_values(ascending=False, kind="stable").index
         )
         found = [float(counts[name]) for name in names]
-        return cls(names, np.array([*found, 0.0, float(len(values) - len(known))]))
+        return cls(names, np.array([*found, float(len(values) - len(known))]))
 
     def cells(self, values: pd.Series) -> Cells:
-        """Count a window's rows; rare categories share cells, and new ones are in the cell of the rarest.
+        """Count a window's rows beside the reference's; rare categories share cells, new ones like any other.
 
-        Which ones are rare depends on the reference's shares and on the number of rows alone, never on what
-        the rows say: otherwise the test would choose its own cells.
+        Rare is what has few rows in both together. Given those sums, without drift it is chance alone which
+        rows are the window's, so the test may choose its cells by them, and by names. By the reference's
+        counts it may not: what is rare there by luck is more frequent in any window.
         """
-        known = values.dropna().astype(str)
-        places = pd.Index(self.categories).get_indexer(pd.Index(known))
-        window = np.bincount(np.where(places < 0, len(self.categories), places), minlength=len(self.counts))
-        counts = window.astype(float)
-        counts[-1] += len(values) - len(known)
-        cell = _shared_cells(self.counts[:-1] * len(values) / max(self.counts.sum(), 1.0))
-        return Cells(*(np.append(np.bincount(cell, one[:-1]), one[-1]) for one in (self.counts, counts)))
+        both = pd.concat(
+            [
+                pd.Series(self.counts[:-1], index=pd.Index(self.categories, dtype=object)),
+                values.dropna().astype(str).astype(object).value_counts(),
+            ],
+            axis=1,
+        ).fillna(0.0)
+        reference, window = both.sort_index().to_numpy(dtype=float).T
+        rows = self.counts.sum(), float(len(values))
+        cell = _shared_cells((reference + window) * min(rows) / max(sum(rows), 1.0))
+        return Cells(
+            np.append(np.bincount(cell, reference), self.counts[-1]),
+            np.append(np.bincount(cell, window), len(values) - window.sum()),
+        )
 
     def new(self, values: pd.Series) -> tuple[str, ...]:
         """Categories of a window that the reference does not have, in order."""
@@ -104,7 +114,7 @@ def _shared_cells(expected: Floats) -> NDArray[np.int64]:
     cell, held = 0, 0.0
     for category in np.argsort(expected, kind="stable"):
         frequent = expected[category] >= LEAST_EXPECTED
-        if held >= LEAST_EXPECTED or (frequent and (held > 0.0 or cell == 0)):
+        if held >= (_LEAST_ALONE if frequent else LEAST_EXPECTED):
             cell, held = cell + 1, 0.0
         cells[category] = cell
         held += expected[category]
