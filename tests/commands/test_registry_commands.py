@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from armlift.__main__ import main
 from armlift.experiments.assignment import assign
-from armlift.storage import SlateSnapshots
+from armlift.storage import SlateSnapshots, migrate, open_database, record_deployment
 
 
 @pytest.fixture
@@ -114,3 +114,13 @@ def test_slates_are_rebuilt_from_the_aliases_and_noticed(project, evaluate):
     versions = run("slates", "list").splitlines()
     assert [line.split()[0] for line in versions] == ["1", "2"]
     assert "champion = lightgbm (version 2)" in versions[1]
+    assert all("not served" in line for line in versions)
+
+
+def test_the_list_of_slates_says_since_when_they_are_served(project):
+    run("slates", "rebuild", "--length", 3)
+    slates = SlateSnapshots(project / "data/live/slates").current()
+    with open_database(f"sqlite:///{project}/data/live/armlift.db", exclusive=False) as database:
+        migrate(database)
+        record_deployment(database, slates, 1_795_000_000_000_000)
+    assert "served since 2026-11-18T" in run("slates", "list")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from armlift.serving.shelf import Shelf
-from armlift.storage import NEW_USER, write_slates
+from armlift.storage import NEW_USER, ServedModel, write_slates
 
 ITEMS = pd.DataFrame(
     {
@@ -24,7 +24,7 @@ def publish(folder, of_seven=(1, 2), of_strangers=(3, 1), arm="svd"):
         for position, item in enumerate(slate)
     ]
     table = pd.DataFrame(rows, columns=["arm", "user_id", "position", "item_id"])
-    write_slates(folder, table, ITEMS, {arm: "test"})
+    write_slates(folder, table, ITEMS, {arm: ServedModel(arm, 1)})
 
 
 def test_known_users_get_theirs_and_others_what_new_users_see(tmp_path):

@@ -62,7 +62,7 @@ def test_an_empty_store_gives_empty_tables_with_their_columns(read):
     for name in ("series", "monitoring", "decisions", "events", "audit"):
         column = next(each for each in tables[name] if each.endswith("at"))
         assert str(tables[name][column].dtype) == "datetime64[us, UTC]"
-    assert read.segment_names("films") == []
+    assert read.segment_values("films") == {}
     assert read.fingerprint() == (0, 0, 0, 0, 0, 0)
     assert read.freshness()["last_at"].isna().all()
 
@@ -112,7 +112,9 @@ def test_widths_are_whole_buckets(read, minutes):
 
 
 def test_segments_sum_to_the_totals(log, read):
-    assert read.segment_names("films") == ["category", "device"]
+    known = read.segment_values("films")
+    assert list(known) == ["category", "device"]
+    assert known["device"] == ("desktop", "mobile")
     segments = read.segments("films", "device")
     assert set(segments["segment_value"]) == {"", "mobile", "desktop"}
     assert segments["decisions"].sum() == read.totals("films")["decisions"].sum()

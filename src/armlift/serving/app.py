@@ -121,6 +121,8 @@ def avoid_pauses() -> None:
     """Have the interpreter of this process keep requests waiting for as short as it can."""
     # The writer's thread shares the interpreter with the event loop: by default either may keep it for 5 ms.
     sys.setswitchinterval(0.0005)
-    # What was loaded stays: searching it for garbage takes a tenth of a second in which nobody is answered.
+    # Searching everything for garbage takes a tenth of a second, and more with each user remembered, in which
+    # nobody is answered. What was loaded stays for good; the rest is searched by the router once an hour.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], 1_000_000_000)

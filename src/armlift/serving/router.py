@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import sys
@@ -33,6 +34,7 @@ from armlift.storage import (
     GroupCommit,
     KeyRing,
     LiveState,
+    SlateSnapshot,
     StrategySums,
     expire,
     find_assignment,
@@ -41,6 +43,7 @@ from armlift.storage import (
     migrate,
     open_database,
     recent_assignments,
+    record_deployment,
     settle,
 )
 from armlift.storage.refusals import refusals_in_words
@@ -52,6 +55,7 @@ EXAMPLE_BRIEF = Path("conf/base/briefs/movielens.yml")
 REFRESH_SECONDS = 0.1
 UPKEEP_SECONDS = 1.0
 RETENTION_SECONDS = 86_400.0
+GARBAGE_SECONDS = 3_600.0
 # A decision is committed within 100 ms; until this long after its window no default reward takes its place.
 SETTLING_GRACE_US = 5_000_000
 
@@ -106,6 +110,7 @@ class Router:
         self._briefs: dict[str, Brief] = {}
         self._sums: dict[tuple[str, str], StrategySums] = {}
         self._live: dict[str, tuple[LiveState, LiveExperiment]] = {}
+        self._deployed: SlateSnapshot | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._refreshing = threading.Lock()
@@ -127,6 +132,8 @@ class Router:
             ("refresh", self.refresh, REFRESH_SECONDS),
             ("upkeep", self._upkeep, UPKEEP_SECONDS),
             ("retention", self._expire, RETENTION_SECONDS),
+            ("deployments", self._note_deployment, UPKEEP_SECONDS),
+            ("garbage", gc.collect, GARBAGE_SECONDS),
         ):
             thread = threading.Thread(
                 target=self._repeat, args=(work, seconds), name=f"router-{name}", daemon=True
@@ -191,7 +198,13 @@ class Router:
     def _expire(self) -> None:
         expire(self.database, self.settings.retention_days)
 
-    def _repeat(self, work: Callable[[], None], seconds: float) -> None:
+    def _note_deployment(self) -> None:
+        slates = self.shelf.snapshot
+        if slates is not None and slates is not self._deployed:
+            record_deployment(self.database, slates, now_us())
+            self._deployed = slates
+
+    def _repeat(self, work: Callable[[], object], seconds: float) -> None:
         failing = False
         while not self._stopping.wait(seconds):
             try:

@@ -52,6 +52,11 @@ class Shelf:
             self._stock(sample_items(), SAMPLE_SLATE)
 
     @property
+    def snapshot(self) -> SlateSnapshot | None:
+        """The slates that are served; None for the popular list."""
+        return self._snapshot
+
+    @property
     def source(self) -> str:
         """What is served, in words."""
         if self._snapshot is None:

@@ -6,6 +6,7 @@ from armlift.storage.assignments import find_assignment, recent_assignments
 from armlift.storage.audit import AuditRow
 from armlift.storage.database import Database, open_database
 from armlift.storage.decisions import last_decision
+from armlift.storage.deployments import Deployment, deployments_of, record_deployment, slates_name
 from armlift.storage.experiment_rows import ExperimentRow, LiveSnapshot, LiveState, StrategySums
 from armlift.storage.experiments import ExperimentStore
 from armlift.storage.group_commit import GroupCommit
@@ -18,6 +19,7 @@ from armlift.storage.settlement import settle
 from armlift.storage.slates import (
     NEW_USER,
     Manifest,
+    ServedModel,
     SlateItems,
     SlateSnapshot,
     SlateSnapshots,
@@ -33,6 +35,7 @@ __all__ = [
     "AssignmentRow",
     "AuditRow",
     "Database",
+    "Deployment",
     "ExperimentRow",
     "ExperimentStore",
     "GroupCommit",
@@ -44,11 +47,13 @@ __all__ = [
     "Manifest",
     "Outcome",
     "Readings",
+    "ServedModel",
     "SlateItems",
     "SlateSnapshot",
     "SlateSnapshots",
     "StrategySums",
     "create_key",
+    "deployments_of",
     "expire",
     "find_assignment",
     "forget",
@@ -60,8 +65,10 @@ __all__ = [
     "open_database",
     "read_slates",
     "recent_assignments",
+    "record_deployment",
     "revoke_key",
     "settle",
     "slate_versions",
+    "slates_name",
     "write_slates",
 ]

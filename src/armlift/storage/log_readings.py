@@ -46,6 +46,7 @@ class LogReadings:
         arm_id: str | None = None,
         strategy_id: str | None = None,
         user_key: str | None = None,
+        simulated: bool | None = None,
         text: str | None = None,
         limit: int = 500,
     ) -> pd.DataFrame:
@@ -58,6 +59,7 @@ class LogReadings:
             arm_id: Of this arm.
             strategy_id: Of this strategy.
             user_key: Of this user.
+            simulated: Of simulated users, or of real ones; None for both.
             text: Which ids, context or flags contain, in upper or lower case.
             limit: At most so many.
 
@@ -73,6 +75,7 @@ class LogReadings:
             arm_id=arm_id,
             strategy_id=strategy_id,
             user_key=user_key,
+            simulated=simulated,
         )
         conditions += _containing(decisions, _DECISION_TEXTS, text)
         return self._newest(decisions.c.ts, decisions.c.decision_id, conditions, since, until, limit)
@@ -87,6 +90,7 @@ class LogReadings:
         strategy_id: str | None = None,
         user_key: str | None = None,
         event_type: str | None = None,
+        simulated: bool | None = None,
         text: str | None = None,
         limit: int = 500,
     ) -> pd.DataFrame:
@@ -100,6 +104,7 @@ class LogReadings:
             strategy_id: Of this strategy.
             user_key: Of this user.
             event_type: Of this type, such as `purchase`.
+            simulated: Of simulated users, or of real ones; None for both.
             text: Which ids, item, device, channel, context or flags contain, in upper or lower case.
             limit: At most so many.
 
@@ -116,18 +121,25 @@ class LogReadings:
             strategy_id=strategy_id,
             user_key=user_key,
             event_type=event_type,
+            simulated=simulated,
         )
         conditions += _containing(events, _EVENT_TEXTS, text)
         return self._newest(events.c.ts_server, events.c.event_id, conditions, since, until, limit)
 
     def sessions(
-        self, experiment_id: str | None = None, *, since: datetime | None = None, limit: int = 500
+        self,
+        experiment_id: str | None = None,
+        *,
+        since: datetime | None = None,
+        simulated: bool | None = None,
+        limit: int = 500,
     ) -> pd.DataFrame:
         """Give sessions that clients named, by their last decision, the newest first.
 
         Args:
             experiment_id: Of this experiment; None for all.
             since: Decisions and events before are left out.
+            simulated: Of simulated users, or of real ones; None for both.
             limit: At most so many.
 
         Returns:
@@ -146,7 +158,7 @@ class LogReadings:
             found = connection.execute(
                 select(*key, func.min(column.ts).label("first_at"), last.label("last_at"), func.count())
                 .where(*_from(column.ts, floor, since), column.session_id != "")
-                .where(*_equal(decisions, experiment_id=experiment_id))
+                .where(*_equal(decisions, experiment_id=experiment_id, simulated=simulated))
                 .group_by(*key)
                 .order_by(last.desc(), *key)
                 .limit(limit)
@@ -252,7 +264,7 @@ def _dated(table: pd.DataFrame, floor: int | None) -> pd.DataFrame:
     return table
 
 
-def _equal(table: Table, **values: str | None) -> list[ColumnElement[bool]]:
+def _equal(table: Table, **values: str | bool | None) -> list[ColumnElement[bool]]:
     return [table.c[name] == value for name, value in values.items() if value is not None]
 
 

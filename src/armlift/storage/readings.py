@@ -154,17 +154,20 @@ class Readings(LogReadings, UserReadings, RecordReadings):
             query = query.where(column.simulated.is_(simulated))
         return self._frame(query)
 
-    def segment_names(self, experiment_id: str) -> list[str]:
-        """Name the segments of which at least one value is known."""
+    def segment_values(self, experiment_id: str) -> dict[str, tuple[str, ...]]:
+        """Give the known values of each segment, both in order; a segment without any is left out."""
         column = interval_sums.c
         known = (
-            select(column.segment)
+            select(column.segment, column.segment_value)
             .where(column.experiment_id == experiment_id, column.segment != "", column.segment_value != "")
             .distinct()
-            .order_by(column.segment)
+            .order_by(column.segment, column.segment_value)
         )
+        found: dict[str, tuple[str, ...]] = {}
         with self._database.read() as connection:
-            return list(connection.scalars(known))
+            for name, value in connection.execute(known):
+                found[name] = (*found.get(name, ()), value)
+        return found
 
     def _frame(self, query: Select[Any], **renamed: str) -> pd.DataFrame:
         with self._database.read() as connection:

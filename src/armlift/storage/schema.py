@@ -310,7 +310,7 @@ models = Table(
     metadata,
     _key("name"),
     Column("version", BigInteger, primary_key=True, autoincrement=False),
-    _text("source"),  # where it is kept
+    _text("source"),  # what it came with
     _text("metrics", "{}"),  # JSON
     _time("created_ts"),
 )
@@ -325,6 +325,7 @@ deployments = Table(
     Column("model_version", BigInteger, nullable=False),
     _text("slates_version"),
     ForeignKeyConstraint(["model_name", "model_version"], ["models.name", "models.version"]),
+    Index("uq_deployments_slates_version_arm_id", "slates_version", "arm_id", unique=True),
 )
 
 monitoring = Table(

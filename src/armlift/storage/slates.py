@@ -39,6 +39,21 @@ ITEM_COLUMNS = ("item_id", "title", "year", "genres")
 _LOCK_TIMEOUT_SECONDS = 600.0
 
 
+class ServedModel(NamedTuple):
+    """A recommender of the registry that an arm shows the slates of.
+
+    Attributes:
+        name: Its name, such as `svd`.
+        version: Its version in the registry, from 1.
+    """
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (version {self.version})"
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a version of the slates is.
@@ -49,7 +64,7 @@ class Manifest:
         sha256: Hash of `slates.parquet`, 64 hexadecimal digits.
         items_sha256: Hash of `items.parquet`.
         length: Items in a slate.
-        arms: Where the slates of each arm come from, by arm.
+        arms: Whose slates each arm shows.
     """
 
     version: int
@@ -57,7 +72,7 @@ class Manifest:
     sha256: str
     items_sha256: str
     length: int
-    arms: dict[str, str]
+    arms: dict[str, ServedModel]
 
 
 class SlateItems(NamedTuple):
@@ -173,16 +188,18 @@ def read_slates(version: Path) -> SlateSnapshot:
     """
     remedy = "Run `armlift slates rebuild`."
     try:
-        manifest = Manifest(**json.loads((version / "manifest.json").read_text("utf-8")))
+        written = json.loads((version / "manifest.json").read_text("utf-8"))
+        arms = {arm: ServedModel(*model) for arm, model in written.pop("arms").items()}
+        manifest = Manifest(**written, arms=arms)
         content = (version / "slates.parquet").read_bytes()
         items_content = (version / "items.parquet").read_bytes()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise DataFileError(f"Slates {version} cannot be read: {error}. {remedy}") from error
-    for name, written, expected in (
+    for name, found, expected in (
         ("slates.parquet", content, manifest.sha256),
         ("items.parquet", items_content, manifest.items_sha256),
     ):
-        if sha256(written).hexdigest() != expected:
+        if sha256(found).hexdigest() != expected:
             raise DataFileError(f"{version / name} is not what was written. {remedy}")
     return SlateSnapshot(manifest, _read_items(items_content), *_read_arms(content, manifest.length))
 
@@ -229,7 +246,7 @@ def items_by_popularity(items: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFr
 
 
 def write_slates(
-    folder: Path, slates: pd.DataFrame, items: pd.DataFrame, arms: Mapping[str, str], *, keep: int = 3
+    folder: Path, slates: pd.DataFrame, items: pd.DataFrame, arms: Mapping[str, ServedModel], *, keep: int = 3
 ) -> Manifest:
     """Write the next version of the slates.
 
@@ -238,7 +255,7 @@ def write_slates(
         slates: arm, user_id, position (from 0), item_id; one slate of one length for each arm and user, and
             for each arm one of the user `NEW_USER`.
         items: item_id, title, year, genres of at least every item in a slate, the most popular first.
-        arms: Where the slates of each arm come from, by arm.
+        arms: Whose slates each arm shows.
         keep: Versions that stay, this one included.
 
     Returns:
@@ -287,7 +304,7 @@ def write_slates(
     return manifest
 
 
-def _checked_length(table: pd.DataFrame, arms: Mapping[str, str]) -> int:
+def _checked_length(table: pd.DataFrame, arms: Mapping[str, ServedModel]) -> int:
     """Items in a slate."""
     length = int(table["position"].max()) + 1 if len(table) else 0
     slates = table.groupby(["arm", "user_id"])["position"].agg(["size", "nunique", "min", "max"])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from armlift.errors import TrackingError
-from armlift.tracking.registry import aliased_versions, load_model, newest_versions
+from armlift.tracking.registry import RecommenderVersion, aliased_versions, load_model, newest_versions
 
 
 class AliasSlates(NamedTuple):
@@ -20,7 +20,7 @@ class AliasSlates(NamedTuple):
     """
 
     table: pd.DataFrame
-    arms: dict[str, str]
+    arms: dict[str, RecommenderVersion]
 
 
 def alias_slates(length: int, new_user: int) -> AliasSlates:
@@ -51,4 +51,4 @@ def alias_slates(length: int, new_user: int) -> AliasSlates:
     table = pd.concat(
         [by_version[version].assign(arm=arm) for arm, version in arms.items()], ignore_index=True
     )
-    return AliasSlates(table, {arm: str(version) for arm, version in arms.items()})
+    return AliasSlates(table, arms)

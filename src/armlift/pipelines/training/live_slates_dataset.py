@@ -9,7 +9,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 if TYPE_CHECKING:
-    from armlift.storage import Manifest
+    from armlift.storage import Manifest, ServedModel
 
 
 class LiveSlates(NamedTuple):
@@ -18,12 +18,12 @@ class LiveSlates(NamedTuple):
     Attributes:
         slates: arm, user_id, position, item_id; the user `NEW_USER` stands for whoever is new.
         items: item_id, title, year, genres, the most popular first.
-        arms: Where each arm's slates come from.
+        arms: Whose slates each arm shows.
     """
 
     slates: pd.DataFrame
     items: pd.DataFrame
-    arms: dict[str, str]
+    arms: dict[str, ServedModel]
 
 
 class LiveSlatesDataset(AbstractDataset[LiveSlates, "Manifest"]):

@@ -64,21 +64,20 @@ def publish_slates(
     items: pd.DataFrame,
     slates: pd.DataFrame,
     training: TrainingParameters,
-    data_snapshot: dict[str, str | int],
+    model_versions: dict[str, int],
 ) -> LiveSlates:
     """Hand the slates to the live router, with what each arm shows a user whom it does not know."""
-    from armlift.storage import NEW_USER, items_by_popularity
+    from armlift.storage import NEW_USER, ServedModel, items_by_popularity
 
     nobody = np.array([NEW_USER])
     new = [
         recommenders[arm].recommend(nobody, training.slate_size, history).assign(arm=arm)
         for arm in training.recommenders
     ]
-    source = f"trained on data {str(data_snapshot['hash'])[:12]}"
     return LiveSlates(
         pd.concat([slates, *new], ignore_index=True),
         items_by_popularity(items, history),
-        dict.fromkeys(training.recommenders, source),
+        {arm: ServedModel(arm, model_versions[arm]) for arm in training.recommenders},
     )
 
 

@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             described(
                 nodes.publish_slates,
-                inputs=["recommenders", "history", "items", "slates", "params:training", "data_snapshot"],
+                inputs=["recommenders", "history", "items", "slates", "params:training", "model_versions"],
                 outputs="live_slates",
             ),
             described(
