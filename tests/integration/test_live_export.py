@@ -17,13 +17,13 @@ import mlflow
 import pytest
 from sqlalchemy import func, select
 
+from armlift.commands.exporter_process import ExporterProcess
 from armlift.experiments.log_rows import Decision, Event, Reward
 from armlift.storage import ledger
 from armlift.storage.aggregates import LiveAggregates
 from armlift.storage.database import open_database
 from armlift.storage.schema import day_counters, exports, metadata
 from armlift.tracking import (
-    LiveExporter,
     ensure_store,
     export_live,
     keep_exporting,
@@ -241,8 +241,8 @@ def test_while_mlflow_is_locked_windows_are_cut_and_then_delivered_once(root, st
 def test_the_export_process_ends_with_the_router(root, commit):
     router = """
 import subprocess, sys, time
-from armlift.tracking import LiveExporter
-exporter = LiveExporter(sys.argv[1:])
+from armlift.commands.exporter_process import ExporterProcess
+exporter = ExporterProcess(sys.argv[1:])
 exporter.start()
 while exporter.pid is None:
     time.sleep(0.01)
@@ -267,7 +267,7 @@ def _alive(pid):
 
 
 def test_the_export_process_is_started_again_and_stopped(root, commit, monkeypatch):
-    exporter = LiveExporter([sys.executable, "-c", FOREVER, str(root)], restart_seconds=0.1)
+    exporter = ExporterProcess([sys.executable, "-c", FOREVER, str(root)], restart_seconds=0.1)
     exporter.start()
     commit(ts=time.time_ns() // 1000)
     wait_until(lambda: in_mlflow(root)[0])
@@ -281,7 +281,7 @@ def test_the_export_process_is_started_again_and_stopped(root, commit, monkeypat
 
 
 def test_a_command_that_is_missing_is_said(caplog):
-    exporter = LiveExporter(["/nowhere/armlift"], restart_seconds=60)
+    exporter = ExporterProcess(["/nowhere/armlift"], restart_seconds=60)
     exporter.start()
     wait_until(lambda: "cannot start" in caplog.text, 5)
     exporter.stop()

@@ -78,9 +78,9 @@ def _export(stopping: threading.Event, within_seconds: float) -> None:
     """Keep the export to MLflow running; it starts late, for the router is waited for and it is not."""
     if stopping.wait(_EXPORT_AFTER * within_seconds):
         return
-    from armlift.tracking import LiveExporter
+    from armlift.commands.exporter_process import ExporterProcess
 
-    exporter = LiveExporter([sys.executable, "-m", "armlift", "export-live"])
+    exporter = ExporterProcess([sys.executable, "-m", "armlift", "export-live"])
     exporter.start()
     stopping.wait()
     exporter.stop()

@@ -14,7 +14,7 @@ from armlift.tracking.challengers import register_challenger
 from armlift.tracking.client import active_run_id, kill_open_run
 from armlift.tracking.drift_runs import log_drift
 from armlift.tracking.evaluations import log_evaluation_runs, log_evaluation_verdict
-from armlift.tracking.live_exporter import LiveExporter, export_until_orphaned, keep_exporting
+from armlift.tracking.live_exporter import export_until_orphaned, keep_exporting
 from armlift.tracking.live_runs import ExportReport, LiveSource, export_live
 from armlift.tracking.plans import log_plan, log_rule_runs, log_tables
 from armlift.tracking.policies import log_policy_runs, log_verdict
@@ -47,7 +47,6 @@ __all__ = [
     "AliasSlates",
     "Evidence",
     "ExportReport",
-    "LiveExporter",
     "LiveSource",
     "RecommenderVersion",
     "active_run_id",

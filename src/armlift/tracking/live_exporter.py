@@ -1,7 +1,6 @@
-"""The export as a process of its own: MLflow's imports and calls take no time from the router's.
+"""What the export process does, until the router that started it ends.
 
-The router starts it and watches over it; it ends with the router, however that ends. It may be killed at any
-moment: what it had not finished, the next one does.
+It may be killed at any moment: what it had not finished, the next one does.
 """
 
 from __future__ import annotations
@@ -9,11 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import TextIO
@@ -23,59 +20,6 @@ from armlift.tracking.live_runs import LiveSource, export_live
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 2.0
-
-
-class LiveExporter:
-    """Keeps the export process running.
-
-    Args:
-        command: What starts it; it must call `export_until_orphaned`.
-        restart_seconds: Pause before it is started again after it ended by itself.
-    """
-
-    def __init__(self, command: Sequence[str], *, restart_seconds: float = 10.0) -> None:
-        self._command = list(command)
-        self._restart_seconds = restart_seconds
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._watch, name="live exporter", daemon=True)
-
-    def start(self) -> None:
-        """Start it, without waiting for it."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it within some seconds, killed if need be."""
-        self._stopping.set()
-        self._thread.join()
-
-    @property
-    def pid(self) -> int | None:
-        """Number of the process; None while there is none."""
-        process = self._process
-        return None if process is None else process.pid
-
-    def _watch(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with subprocess.Popen(self._command, stdin=subprocess.PIPE) as self._process:
-                    self._attend(self._process)
-            except OSError as error:
-                logger.warning("The export to MLflow cannot start: %s", error)
-            self._process = None
-            self._stopping.wait(self._restart_seconds)
-
-    def _attend(self, process: subprocess.Popen[bytes]) -> None:
-        while process.poll() is None and not self._stopping.wait(0.2):
-            pass
-        if process.returncode is not None:
-            logger.warning("The export to MLflow ended with %d; it is started again", process.returncode)
-        assert process.stdin is not None
-        process.stdin.close()  # its sign to end
-        try:
-            process.wait(2 * _GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def export_until_orphaned(
