@@ -7,26 +7,16 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, get_args
-
-from jinja2 import Environment, FileSystemLoader
-from panel.auth import BasicAuthProvider, BasicLoginHandler, LogoutHandler
+from typing import Final, Literal, NamedTuple, get_args
 
 from armlift.errors import ParameterError
-from armlift.messages import speak
 
 Role = Literal["viewer", "operator"]
 
 _N, _R, _P = 2**14, 8, 1  # scrypt: about 50 ms and 16 MB a guess
 _NAME = re.compile(r"[^\s:]{1,64}")
 _SHORTEST: Final = 10
-_TRIES, _PAUSE_SECONDS = 5, 60.0
-_NOBODY: Final = "scrypt$" + "A" * 24 + "$" + "A" * 44  # takes as long as a known name's hash
-_TEMPLATE: Final = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
-).get_template("login.html")
 
 
 class User(NamedTuple):
@@ -103,82 +93,6 @@ def add_user(file: Path, name: str, role: Role, password: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text("".join(f"{':'.join(user)}\n" for user in users.values()), "utf-8")
-
-
-class PasswordLogin(BasicLoginHandler):  # type: ignore[misc]  # panel has no types
-    """The page to sign in on; after five wrong passwords a name has to wait a minute."""
-
-    users_file = Path()
-    _wrong: dict[str, list[float]] = {}  # noqa: RUF012 (shared by all requests on purpose)
-
-    def get(self) -> None:
-        """Show the page."""
-        messages = speak(accepts=self.request.headers.get("Accept-Language", ""))
-        if "next" in self.request.arguments or not self.get_cookie("next_url"):
-            super().get()
-            self._write_buffer.clear()
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Frame-Options", "DENY")
-        self.write(
-            _TEMPLATE.render(
-                say=lambda key: messages.say(f"dash.login.{key}"),
-                language=messages.language,
-                failed="error" in self.request.arguments,
-                action=self._login_endpoint,
-            )
-        )
-
-    def _validate(self, username: str, password: str) -> bool:
-        now = time.monotonic()
-        wrong = [at for at in self._wrong.get(username, ()) if now - at < _PAUSE_SECONDS]
-        if len(wrong) >= _TRIES:
-            return False
-        user = read_users(self.users_file).get(username)
-        good = is_password(password, user.hashed if user else _NOBODY) and user is not None
-        if good:
-            self._wrong.pop(username, None)
-        else:
-            self._wrong[username] = [*wrong, now]
-        return good
-
-
-class PasswordProvider(BasicAuthProvider):  # type: ignore[misc]
-    """Signs people in by the users of a file.
-
-    Args:
-        file: The file.
-
-    Raises:
-        ParameterError: It cannot be read, or names nobody.
-    """
-
-    def __init__(self, file: Path) -> None:
-        if not read_users(file):
-            remedy = "Add a user: python -m dashboard add-user NAME --role operator."
-            raise ParameterError("DASHBOARD_USERS", str(file), "a file that names someone", remedy)
-        self._file = file  # its parent asks for the handlers at once
-        super().__init__()
-
-    @property
-    def login_handler(self) -> Any:
-        """What answers on the login page."""
-        PasswordLogin.users_file = self._file
-        PasswordLogin._login_endpoint = self._login_endpoint
-        return PasswordLogin
-
-    @property
-    def logout_handler(self) -> Any:
-        """What answers when someone leaves: cookies are gone, the login page comes."""
-        _Logout._login_endpoint = self._login_endpoint
-        return _Logout
-
-
-class _Logout(LogoutHandler):  # type: ignore[misc]
-    def get(self) -> None:
-        """Forget who it was."""
-        super().get()
-        self._write_buffer.clear()
-        self.redirect(self._login_endpoint)
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

@@ -15,9 +15,10 @@ import panel_material_ui as pmui
 from armlift.environment import DashboardSettings
 from dashboard.choices import Choices
 from dashboard.documents import arrived, expect, soon
+from dashboard.drawing import DRAWINGS
 from dashboard.feed import Feed, Snapshot
-from dashboard.first_look import TEMPLATE, variables
-from dashboard.parts import STYLE, Html, Navigator
+from dashboard.first_look import TEMPLATE, in_words, variables
+from dashboard.parts import STYLE, FirstLook, Html, Navigator
 from dashboard.sources import Sources
 from dashboard.view import View
 
@@ -51,6 +52,9 @@ _LOOK = {
     },
 }
 
+_AHEAD = "[data-ahead] ~ * { inset: 0; position: absolute; visibility: hidden }"
+"""While a page is read in words, the live one is out of sight."""
+
 
 @cache
 def pages() -> dict[str, Callable[[View], pn.viewable.Viewable]]:
@@ -79,8 +83,7 @@ class Session:
             view.page = "overview"
         self._navigator = Navigator(sizing_mode="fixed", width=0, height=0, query=view.query)
         self.choices = choices = Choices(view)
-        self._place = pn.Column(sizing_mode="stretch_width")
-        self._turning = Html(sizing_mode="stretch_width")
+        self._place = pn.Column(sizing_mode="stretch_width", stylesheets=[_AHEAD])
         self._menu, self._notice, self._head, self._status = (
             Html(sizing_mode="stretch_width") for _ in range(4)
         )
@@ -114,7 +117,7 @@ class Session:
         self._connect()
         self._write_address()
         self._words()
-        self._show_page()
+        self._place[:] = [self._built()]
 
     def _connect(self) -> None:
         view, navigator, page = self.view, self._navigator, self.page
@@ -183,20 +186,25 @@ class Session:
         self._head.html = f'<div class="page-head"><h1>{escape(title)}</h1><p>{escape(intro)}</p></div>'
 
     def _turn(self, *_: object) -> None:
-        """Leave the page at once; the next one is made when the browser has heard of it."""
-        view, document = self.view, self._document
-        view.untrack()
+        """Show the next page in words at once, and have the live one made ready when the browser has them."""
+        document = self._document
+        self.view.untrack()
         if document is None or document.session_context is None:
-            self._show_page()
-        elif self._place[:] != [self._turning]:
-            self._turning.html = f'<p class="note" aria-busy="true">{escape(view.say("chart.busy"))}</p>'
-            self._place[:] = [self._turning]
-            soon(document, self._show_page)
+            self._place[:] = [self._built()]
+            return
+        DRAWINGS.come_after()  # after the words, and the models of the live page
+        page = self._built()
+        look = FirstLook(html=in_words(page), sizing_mode="stretch_width", margin=(8, 0, 0, 0))
+        self._place[:] = [look]
+        soon(document, partial(self._follow, look, page))
 
-    def _show_page(self) -> None:
-        view = self.view
-        build = pages().get(view.page) or pages()["overview"]
-        self._place[:] = [build(view)]
+    def _follow(self, look: FirstLook, page: pn.viewable.Viewable) -> None:
+        if self._place[:] == [look]:  # else another page was chosen meanwhile
+            self._place[:] = [look, page]
+
+    def _built(self) -> pn.viewable.Viewable:
+        build = pages().get(self.view.page) or pages()["overview"]
+        return build(self.view)
 
 
 def menu(view: View) -> str:

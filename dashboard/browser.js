@@ -30,6 +30,31 @@ const Html = {
   },
 }
 
+// A page in words: the live one, which comes after it in the same place, is made ready out of sight.
+const FirstLook = {
+  render({model, view}) {
+    const el = dress(view, "div", "html first")
+    const busy = (is) => {
+      el.setAttribute("aria-busy", String(is))
+      view.el.toggleAttribute("data-ahead", is)
+    }
+    let waiting = null
+    const leave = () => {
+      const page = view.parent.child_views.find((each) => each !== view)
+      if (page?.is_idle) {
+        busy(false)
+        model.html = ""
+      } else waiting = setTimeout(leave, 40)
+    }
+    model.on("html", () => fill(el, model.html))
+    model.on("remove", () => clearTimeout(waiting))
+    fill(el, model.html)
+    busy(Boolean(model.html))
+    if (model.html) waiting = setTimeout(leave, 40)
+    return el
+  },
+}
+
 // Keeps the address and the view the same: links and the back button change the view, the view the address.
 const Navigator = {
   render({model, view}) {
@@ -217,4 +242,4 @@ const Chart = {
   },
 }
 
-export default {Html, Navigator, Chart}
+export default {Html, FirstLook, Navigator, Chart}

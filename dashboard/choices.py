@@ -17,6 +17,7 @@ _OF_PAGES: Mapping[str, tuple[str, ...]] = {
     "quality": ("experiment", "range"),
     "decisions": ("experiment", "range", "source"),
 }
+_OF_ANY_PAGE = tuple(dict.fromkeys(name for names in _OF_PAGES.values() for name in names))
 _OF_READERS = ("language", "zone")
 _AS_BUTTONS = ("show", *_OF_READERS)
 
@@ -36,23 +37,18 @@ class Choices:
         self._view = view
         self._updating = False
         self._segments: tuple[object, dict[str, str]] = (None, {})
-        shown = dict.fromkeys(name for names in _OF_PAGES.values() for name in names)
-        self._widgets: dict[str, Any] = {name: _widget(name) for name in (*shown, *_OF_READERS)}
+        self._widgets: dict[str, Any] = {}
         self.toolbar = pn.FlexBox(
-            *(self._widgets[name] for name in shown),
             align_items="end",
             gap="10px",
             sizing_mode="stretch_width",
             margin=(6, 0, 14, 0),
             stylesheets=[NOT_PRINTED],
         )
-        self.reader = pn.Column(
-            *(self._widgets[name] for name in _OF_READERS), sizing_mode="stretch_width", margin=(0, 8)
-        )
-        for name, widget in self._widgets.items():
-            widget.param.watch(self._choose(name), "value")
-        view.param.watch(self._refresh, [*shown, *_OF_READERS, "page", "timezone", "snapshot"])
+        self.reader = pn.Column(sizing_mode="stretch_width", margin=(0, 8))
+        view.param.watch(self._refresh, [*_OF_ANY_PAGE, *_OF_READERS, "page", "timezone", "snapshot"])
         self._refresh()
+        self.reader[:] = [self._widgets[name] for name in _OF_READERS]
 
     def _choose(self, name: str) -> Callable[[Any], None]:
         def chosen(event: Any) -> None:
@@ -87,9 +83,15 @@ class Choices:
     def _refresh(self, *_: object) -> None:
         view = self._view
         of_page = _OF_PAGES.get(view.page, ())
+        missing = [name for name in (*of_page, *_OF_READERS) if name not in self._widgets]
+        for name in missing:  # a widget costs more than most of what else is on a page: no page has others'
+            widget = self._widgets[name] = _widget(name)
+            widget.param.watch(self._choose(name), "value")
         self._updating = True
         try:
             for name, options in self._options().items():
+                if name not in self._widgets:
+                    continue
                 value = view.row.id if name == "experiment" and view.row else getattr(view, name)
                 if value is not None and value not in options.values():
                     options = {**options, str(value): value}
@@ -105,6 +107,8 @@ class Choices:
                 )
         finally:
             self._updating = False
+        if not set(_OF_READERS).issuperset(missing):
+            self.toolbar[:] = [self._widgets[name] for name in _OF_ANY_PAGE if name in self._widgets]
         self.toolbar.visible = bool(of_page) and bool(view.snapshot.experiments)
 
 
@@ -112,6 +116,9 @@ def _widget(name: str) -> Any:
     if name in _AS_BUTTONS:
         reader = name in _OF_READERS
         return pmui.RadioButtonGroup(
-            size="small", margin=(6, 8) if reader else 0, sizing_mode="stretch_width" if reader else None
+            size="small",
+            margin=(6, 8) if reader else 0,
+            sizing_mode="stretch_width" if reader else None,
+            sx={"& .MuiToggleButton-root": {"whiteSpace": "nowrap"}},
         )
     return pmui.Select(size="small", margin=0, width=190)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +15,7 @@ from armlift.reporting.live_lift import LiveLift, live_lift
 from armlift.reporting.live_regret import LiveRegret, live_regret
 from armlift.reporting.live_trends import Roles, roles, strategy_trend, traffic_trend
 from armlift.reporting.session_rewards import session_rewards
+from dashboard.recent import Recent
 
 if TYPE_CHECKING:
     from dashboard.sources import Sources
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 _MINUTES = (5, 15, 30, 60, 180, 360, 720, 1440)
 _STRETCHES = 300  # about as many points as a chart can show
 _DECISIONS = 20_000
-_KEPT = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +89,7 @@ def tell(view: View, finding: Finding) -> str:
     return view.say(finding.key, **values)
 
 
-_comparisons: OrderedDict[tuple[object, ...], Comparison] = OrderedDict()
-_lock = Lock()
+_COMPARISONS: Recent[Comparison | None] = Recent(24)
 
 
 def comparison(view: View) -> Comparison | None:
@@ -112,17 +109,7 @@ def comparison(view: View) -> Comparison | None:
         view.simulated,
         view.extra.get("bandit"),
     )
-    with _lock:
-        known = _comparisons.get(key)
-        if known is not None:
-            _comparisons.move_to_end(key)
-            return known
-        found = _read(view)
-        if found is not None:
-            _comparisons[key] = found
-            while len(_comparisons) > _KEPT:
-                _comparisons.popitem(last=False)
-        return found
+    return _COMPARISONS.get(key, partial(_read, view))
 
 
 def _read(view: View) -> Comparison | None:

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tornado.ioloop import IOLoop
 
 from armlift.errors import ArmliftError
 from dashboard.theme import finish
 
 _KEPT = 300
+_LONGEST_PAUSE = 5.0  # seconds
 _log = logging.getLogger("dashboard")
 
 
@@ -89,7 +91,8 @@ class NothingToDraw(Exception):  # noqa: N818 (no error: it is said in the chart
 class Drawings:
     """Charts by key; what was drawn for one session serves all.
 
-    One thread draws: HoloViews keeps global state, and the loop that serves sessions stays free.
+    One thread draws: HoloViews keeps global state, and the loop that serves sessions stays free. It begins no
+    chart while that loop makes a page, which would take both of them twice as long.
     """
 
     def __init__(self) -> None:
@@ -97,6 +100,28 @@ class Drawings:
         self._coming: dict[Hashable, tuple[Future[Drawn], list[Callable[[], bool]]]] = {}
         self._lock = threading.Lock()
         self._drawer = ThreadPoolExecutor(1, "drawing")
+        self._may_begin = threading.Event()
+        self._may_begin.set()
+        self._pauses = 0
+
+    def pause(self) -> None:
+        """Begin no chart until `resume` was called as often."""
+        with self._lock:
+            self._pauses += 1
+            self._may_begin.clear()
+
+    def resume(self) -> None:
+        """End a pause."""
+        with self._lock:
+            self._pauses -= 1
+            if self._pauses == 0:
+                self._may_begin.set()
+
+    def come_after(self) -> None:
+        """Begin no chart until this thread's loop has done what it does, and what that leaves for later."""
+        self.pause()
+        loop = IOLoop.current()
+        loop.add_callback(loop.add_callback, self.resume)
 
     def known(self, key: Hashable) -> Drawn | None:
         """Give a chart that was drawn before."""
@@ -133,6 +158,7 @@ class Drawings:
         future.add_done_callback(lambda future: done(future.result()))
 
     def _keep(self, key: Hashable, work: Callable[[], Drawn], waiting: list[Callable[[], bool]]) -> Drawn:
+        self._may_begin.wait(_LONGEST_PAUSE)
         with self._lock:
             if not any(wanted() for wanted in waiting):
                 self._coming.pop(key, None)
@@ -188,8 +214,10 @@ def draw(
 
 def _rendered(element: Any) -> Any:
     import holoviews as hv
+    from bokeh.document import Document
 
-    return hv.Store.renderers["bokeh"].get_plot(element).state
+    # Without a document of its own it takes the current one, which another thread's session is taking apart.
+    return hv.Store.renderers["bokeh"].get_plot(element, doc=Document()).state
 
 
 def _frames(played: Played) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from armlift.reporting.live_segments import LiveSegments, Rates, live_segments, 
 from armlift.reporting.live_trends import roles, traffic_trend
 from armlift.statistics.change_points import Cusum, cusum
 from armlift.statistics.moments import ratio
+from dashboard.recent import Recent
 
 if TYPE_CHECKING:
     from armlift.storage import ExperimentRow, Readings
@@ -26,10 +27,11 @@ _STRETCHES = 240  # points of a chart, about
 _WIDTHS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 360, 1440))
 _CALM = 8  # stretches at least that say what is usual
 _WATCHED = 20  # rewards in a stretch, about, before its mean says anything
+_SERIES: Recent[pd.DataFrame] = Recent(24)
 
 
 class ExperimentData:
-    """Tables of the chosen experiment; each asks the store anew.
+    """Tables of the chosen experiment; sums by time are read once for all charts of a snapshot.
 
     Args:
         view: The session's view.
@@ -96,14 +98,20 @@ class ExperimentData:
         return self._series(since, timedelta(days=self.days) if since is None else datetime.now(UTC) - since)
 
     def _series(self, since: datetime | None, span: timedelta) -> pd.DataFrame:
-        view = self._view
-        return self._readings.series(
-            self.row.id,
-            since=since,
-            width=self._width(span),
-            simulated=view.simulated,
-            segment=self._segment,
+        view, experiment = self._view, self.row.id
+        of: dict[str, Any] = {
+            "width": self._width(span),
+            "simulated": view.simulated,
+            "segment": self._segment,
+        }
+        key = (
+            id(view.sources),
+            view.snapshot.revision,
+            experiment,
+            view.range if since else "",
+            *of.values(),
         )
+        return _SERIES.get(key, lambda: self._readings.series(experiment, since=since, **of))
 
     @property
     def _segment(self) -> tuple[str, str]:
@@ -189,7 +197,7 @@ class ExperimentData:
 
     def segment_names(self) -> list[str]:
         """Segments by which traffic is known."""
-        return self._readings.segment_names(self.row.id)
+        return list(self._view.sources.segments(self.row.id))
 
     def chosen_segment(self) -> str:
         """The segment by which effects are drawn."""

@@ -1,4 +1,4 @@
-"""A page as plain HTML, to be read while the browser still loads what draws the live one."""
+"""A page as plain HTML, to be read while the browser still makes the live one ready."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ def variables(
         dark: Whether it is dark.
     """
     first = (
-        f'<div class="bar">armlift</div><div class="aside">{"".join(_parts(menu))}</div>'
-        f'<div class="body">{"".join(_parts(main))}</div>'
+        f'<div class="bar">armlift</div><div class="aside">{in_words(menu)}</div>'
+        f'<div class="body">{in_words(main)}</div>'
     )
-    # The live page has the same ids a moment later.
-    return {"first": _IDS.sub("", first), "language": language, "mode": "dark" if dark else "light"}
+    return {"first": first, "language": language, "mode": "dark" if dark else "light"}
+
+
+def in_words(part: pn.viewable.Viewable) -> str:
+    """Give a part as plain HTML, without the ids that the live one has a moment later."""
+    return _IDS.sub("", "".join(_parts(part)))
 
 
 def _parts(part: pn.viewable.Viewable) -> Iterator[str]:

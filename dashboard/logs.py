@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
@@ -26,6 +26,7 @@ class LogFilter(NamedTuple):
         log: The log.
         experiment: Id of the experiment.
         since: Earlier rows are left out; None for all.
+        simulated: Of simulated users, or of real ones; None for both. Changes have no users.
         arm: Of this arm; None for any.
         strategy: Of this strategy; None for any.
         event_type: Of this type, for events; None for any.
@@ -35,6 +36,7 @@ class LogFilter(NamedTuple):
     log: LogName
     experiment: str
     since: datetime | None = None
+    simulated: bool | None = None
     arm: str | None = None
     strategy: str | None = None
     event_type: str | None = None
@@ -54,6 +56,7 @@ def log_filter(view: View) -> LogFilter | None:
         log,
         row.id,
         view.since() if log != "audit" else None,
+        view.simulated if log != "audit" else None,
         given["arm"] if of_rows and given["arm"] in row.brief.arms else None,
         given["strategy"] if of_rows and given["strategy"] in strategies else None,
         given["type"] if log == "events" and given["type"] in EVENT_TYPES else None,
@@ -75,21 +78,19 @@ def read_log(readings: Readings, wanted: LogFilter, limit: int) -> pd.DataFrame:
     if wanted.log == "audit":
         return readings.audit(wanted.experiment, limit=limit)
     if wanted.log == "sessions":
-        return readings.sessions(wanted.experiment, since=wanted.since, limit=limit)
-    since, arm, strategy, text = wanted.since, wanted.arm, wanted.strategy, wanted.text
-    if wanted.log == "decisions":
-        return readings.decisions(
-            wanted.experiment, since=since, arm_id=arm, strategy_id=strategy, text=text, limit=limit
+        return readings.sessions(
+            wanted.experiment, since=wanted.since, simulated=wanted.simulated, limit=limit
         )
-    return readings.events(
-        wanted.experiment,
-        since=since,
-        arm_id=arm,
-        strategy_id=strategy,
-        event_type=wanted.event_type,
-        text=text,
-        limit=limit,
-    )
+    rows: dict[str, Any] = {
+        "since": wanted.since,
+        "simulated": wanted.simulated,
+        "arm_id": wanted.arm,
+        "strategy_id": wanted.strategy,
+        "text": wanted.text,
+    }
+    if wanted.log == "decisions":
+        return readings.decisions(wanted.experiment, limit=limit, **rows)
+    return readings.events(wanted.experiment, event_type=wanted.event_type, limit=limit, **rows)
 
 
 class DecisionName(NamedTuple):

@@ -26,6 +26,14 @@ class Html(pn.custom.JSComponent):  # type: ignore[misc]  # panel has no types
     _bundle = _BUNDLE
 
 
+class FirstLook(Html):
+    """A page in plain HTML; it is emptied when what comes after it in the same layout is there.
+
+    Attributes:
+        html: The HTML.
+    """
+
+
 class Navigator(pn.custom.JSComponent):  # type: ignore[misc]
     """What the browser alone knows and does: the address, the title, the language, the time zone.
 

@@ -13,6 +13,7 @@ import panel as pn
 from armlift.environment import DashboardSettings, RouterSettings
 from dashboard.app import open_session, pages
 from dashboard.downloads import download_routes
+from dashboard.drawing import DRAWINGS
 from dashboard.feed import Feed
 from dashboard.sources import Sources
 
@@ -43,6 +44,7 @@ def make_server(sources: Sources, feed: Feed, settings: DashboardSettings) -> An
     _warm_up()
 
     def session() -> Any:  # Panel takes nothing else for an application: no partial, no method
+        DRAWINGS.come_after()
         return open_session(sources, feed, settings)
 
     return pn.io.server.get_server(
@@ -72,14 +74,14 @@ def _sign_in(settings: DashboardSettings) -> dict[str, Any]:
     """What makes people sign in, in Panel's terms."""
     if not settings.signed_in:
         return {}
+    from dashboard.sign_in import ElsewhereProvider, PasswordProvider
+
     signed = {"cookie_secret": settings.secret or secrets.token_urlsafe(32)}
     if settings.users is not None:
-        from dashboard.access import PasswordProvider
-
         return {**signed, "auth_provider": PasswordProvider(settings.users)}
     return {
         **signed,
-        "oauth_provider": settings.oauth_provider,
+        "auth_provider": ElsewhereProvider(settings),
         "oauth_key": settings.oauth_key,
         "oauth_secret": settings.oauth_secret,
         "oauth_redirect_uri": settings.oauth_redirect_uri or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from armlift.storage import Database, ExperimentStore, Readings
 
 _CATALOG = Path("conf/base/catalog")
+_SEGMENTS_SECONDS = 30.0
 _READERS = {"pandas.ParquetDataset": "read_parquet", "pandas.CSVDataset": "read_csv"}
 
 
@@ -59,6 +61,7 @@ class Sources:
         self._store: LiveStore | None = None
         self._file: tuple[int, int] | None = None
         self._tables: dict[str, tuple[int, Any]] = {}
+        self._segments: dict[str, tuple[float, dict[str, tuple[str, ...]]]] = {}
 
     @property
     def readings(self) -> Readings | None:
@@ -94,6 +97,7 @@ class Sources:
         if self._store is not None:
             self._store.database.close()
             self._store = None
+            self._segments.clear()
 
     @contextmanager
     def reading(self) -> Iterator[LiveStore | None]:
@@ -110,6 +114,19 @@ class Sources:
             return
         with refusals_in_words(store.database):
             yield store
+
+    def segments(self, experiment_id: str) -> dict[str, tuple[str, ...]]:
+        """Give the known values of each segment of an experiment, looked up twice a minute at most.
+
+        Raises:
+            LiveError: The store cannot be read.
+        """
+        known = self._segments.get(experiment_id)
+        if known is None or time.monotonic() - known[0] > _SEGMENTS_SECONDS:
+            with self.reading() as store:
+                found = store.readings.segment_values(experiment_id) if store else {}
+            known = self._segments[experiment_id] = (time.monotonic(), found)
+        return known[1]
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Read a table of the catalog; it is kept until its file changes.

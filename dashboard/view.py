@@ -144,16 +144,10 @@ class View(param.Parameterized):  # type: ignore[misc]  # param has no types
 
     def segments(self) -> list[tuple[str, str]]:
         """Segments of the experiment's traffic, by name and value."""
-        store = self.sources.store() if self.row else None
-        if store is None or self.row is None or self.snapshot.store_error:
+        if self.row is None or self.snapshot.store_error:
             return []
-        readings, experiment = store.readings, self.row.id
-        return [
-            (name, str(value))
-            for name in readings.segment_names(experiment)
-            for value in readings.segments(experiment, name)["segment_value"].unique()
-            if value
-        ]
+        known = self.sources.segments(self.row.id)
+        return [(name, value) for name, values in known.items() for value in values]
 
     def strategies(self) -> tuple[str, ...]:
         """Ids of the strategies that are shown, in the brief's order."""

@@ -76,7 +76,7 @@ def _wait(server: DashboardServer) -> None:
         if server.process.poll() is not None:
             raise RuntimeError(f"the dashboard ended:\n{server.log}")
         try:
-            if requests.get(f"{server.url}/", timeout=10).ok:
+            if requests.get(f"{server.url}/", timeout=10, allow_redirects=False).ok:
                 return
         except requests.RequestException:
             pass

@@ -38,6 +38,13 @@ class Visit:
 
     def open(self, **view: str) -> Page:
         """Open a view by its address, and wait until everything on it is drawn."""
+        page = self.new_page()
+        page.goto(f"{self.home}/?{urlencode(view)}")
+        settled(page)
+        return page
+
+    def new_page(self) -> Page:
+        """Make an empty tab, and note what goes wrong in it."""
         page = self.context.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.on(
@@ -45,8 +52,6 @@ class Visit:
         )
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._note(request.url))
-        page.goto(f"{self.home}/?{urlencode(view)}")
-        settled(page)
         return page
 
     def _note(self, url: str) -> None:
@@ -78,6 +83,18 @@ class StandInRouter:
 
 
 @contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer requests on a free port; gives the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def stand_in_router() -> Iterator[StandInRouter]:
     """Run a stand-in router on a free port."""
     router = StandInRouter()
@@ -100,11 +117,5 @@ def stand_in_router() -> Iterator[StandInRouter]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    router.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(Handler) as router.url:
         yield router
-    finally:
-        server.shutdown()
-        server.server_close()

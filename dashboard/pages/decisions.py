@@ -36,7 +36,7 @@ from dashboard.widgets import NothingToDraw, empty_state, live, watch
 SHOWN = 100
 """Rows of a log on the page; a file has more."""
 
-_LOG = ("snapshot", "experiment", "range", "extra")
+_LOG = ("snapshot", "experiment", "range", "source", "extra")
 _HOUR = ("snapshot", "experiment", "source")
 _CURRENT = ' aria-current="true"'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from dashboard_server import DashboardServer, dashboard_server, project_in
 from dashboard_visits import (
-    ARGUMENTS,
     DESK,
     PHONE,
     StandInRouter,
@@ -23,7 +23,7 @@ from dashboard_visits import (
     stand_in_router,
 )
 from live_store import Traffic, films, shop, store_in
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from simulated_tables import evaluate_into, simulate_into
 
 from armlift.commands.aggregate import aggregate_live
@@ -34,6 +34,7 @@ from armlift.storage import Database, ExperimentStore, Readings
 
 PAGES = ("overview", "comparison", "experiment", "offline", "quality", "decisions", "plan")
 SERIOUS = ("serious", "critical")
+TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ ].*\n)+\S.*$", re.MULTILINE)
 
 
 @dataclass
@@ -70,14 +71,6 @@ def world(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[
             yield World(server, database, traffic, router)
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 Visits = Callable[..., Visit]
 
 
@@ -98,8 +91,8 @@ def visits(browser: Browser, world: World) -> Iterator[Visits]:
 
 
 def own_tracebacks(log: str) -> list[str]:
-    """Lines of tracebacks that lead through the dashboard; that a tab was closed, others say too."""
-    return [line for line in log.splitlines() if line.lstrip().startswith('File "') and "/dashboard/" in line]
+    """Tracebacks that lead through the dashboard; that a tab was closed, others say too."""
+    return [found for found in TRACEBACK.findall(log) if "/dashboard/" in found]
 
 
 def say(key: str, language: str = "en", **values: object) -> str:

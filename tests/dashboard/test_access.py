@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from armlift.environment import DashboardSettings
 from armlift.errors import ParameterError
 from dashboard.__main__ import main
-from dashboard.access import PasswordProvider, add_user, hash_password, is_password, read_users
+from dashboard.access import add_user, hash_password, is_password, read_users
 from dashboard.app import is_operator
 
 
@@ -50,33 +50,6 @@ def test_a_broken_line_is_named(tmp_path, line):
     file.write_text(f"# who may\n\n{line}\n")
     with pytest.raises(ParameterError, match="line 3"):
         read_users(file)
-
-
-def test_a_file_without_users_lets_nobody_start(tmp_path):
-    with pytest.raises(ParameterError, match="add-user"):
-        PasswordProvider(tmp_path / "missing")
-    (tmp_path / "users").touch()
-    with pytest.raises(ParameterError, match="names someone"):
-        PasswordProvider(tmp_path / "users")
-
-
-def test_a_provider_asks_with_a_page_of_its_own(tmp_path):
-    add_user(tmp_path / "users", "ann", "viewer", "long enough")
-    provider = PasswordProvider(tmp_path / "users")
-    assert provider.login_handler.users_file == tmp_path / "users"
-    assert provider.login_url == "/login"
-
-
-def test_a_name_has_to_wait_after_five_wrong_passwords(tmp_path, monkeypatch):
-    add_user(tmp_path / "users", "ann", "viewer", "long enough")
-    handler = object.__new__(PasswordProvider(tmp_path / "users").login_handler)
-    monkeypatch.setattr(handler, "_wrong", {})
-    assert handler._validate("ann", "long enough")
-    assert not any(handler._validate("ann", f"guess number {number}") for number in range(5))
-    assert not handler._validate("ann", "long enough")
-    assert not handler._validate("nobody", "long enough")
-    monkeypatch.setattr("dashboard.access._PAUSE_SECONDS", 0.0)
-    assert handler._validate("ann", "long enough")
 
 
 def test_other_machines_are_let_in_only_where_people_sign_in(tmp_path):

@@ -219,7 +219,7 @@ def test_stretches_are_as_many_as_a_chart_can_show() -> None:
 def test_what_was_read_is_kept_for_the_same_revision(project: Path) -> None:
     view = view_of(project, experiment="films")
     assert comparison(view) is comparison(view)
-    assert len(comparison_data._comparisons) <= 24
+    assert len(comparison_data._COMPARISONS._known) <= 24
 
 
 # MLflow ------------------------------------------------------------------------------------------

@@ -66,9 +66,23 @@ def test_what_an_address_names_wrongly_filters_nothing(logged: Path) -> None:
     assert log_filter(view_of(logged, experiment="films", **odd)) == LogFilter("decisions", "films")
     named = {"log": "events", "arm": "svd", "strategy": "fixed", "type": "purchase", "q": "mail"}
     assert log_filter(view_of(logged, experiment="films", **named)) == LogFilter(
-        "events", "films", None, "svd", "fixed", "purchase", "mail"
+        "events", "films", None, None, "svd", "fixed", "purchase", "mail"
     )
     assert log_filter(view_of(logged, experiment="gone")) is None
+
+
+@pytest.mark.parametrize("log", ["decisions", "events", "sessions", "audit"])
+def test_a_log_shows_the_chosen_traffic(logged: Path, log: str) -> None:
+    """All of it here is real; changes have no users."""
+    readings = view_of(logged).sources.readings
+    found = {
+        source: len(
+            read_log(readings, log_filter(view_of(logged, experiment="films", log=log, source=source)), 1000)
+        )
+        for source in ("both", "live", "simulated")
+    }
+    assert found["live"] == found["both"] > 0
+    assert found["simulated"] == (found["both"] if log == "audit" else 0)
 
 
 def test_a_filter_is_what_is_read(logged: Path) -> None:

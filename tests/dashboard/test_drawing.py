@@ -159,3 +159,15 @@ def test_what_nobody_waits_for_any_more_is_not_drawn():
     assert made == ["shared"]
     assert drawings.known("left") is None
     assert [each.stale for each in told] == [False, True, False]
+
+
+def test_no_chart_is_begun_while_a_page_is_made():
+    drawings, done = Drawings(), []
+    drawings.pause()
+    drawings.pause()
+    drawings.draw("key", lambda: Drawn(item="x"), done.append)
+    drawings.resume()
+    assert drawings.known("key") is None
+    drawings.resume()
+    drawings._drawer.shutdown(wait=True)
+    assert [chart.item for chart in done] == ["x"]

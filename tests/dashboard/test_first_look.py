@@ -6,6 +6,7 @@ import panel as pn
 import pytest
 
 from dashboard.app import PAGES, Session
+from dashboard.drawing import DRAWINGS
 from dashboard.feed import Feed
 from dashboard.first_look import TEMPLATE, variables
 from dashboard.parts import Chart, Html
@@ -50,6 +51,35 @@ def test_of_a_chart_there_are_its_words_and_its_place():
     assert "&lt;b&gt;Reward" in said
     assert "A &amp; B" in said
     assert "height: 123px" in said
+
+
+class Tab:
+    """A browser's document that does what is left for it when it is told to."""
+
+    def __init__(self):
+        self.session_context = object()
+        self.left = []
+
+    def add_next_tick_callback(self, work):
+        self.left.append(work)
+
+
+def test_a_page_is_read_in_words_while_the_live_one_is_made_ready(sources, sketched, monkeypatch):
+    monkeypatch.setattr(DRAWINGS, "come_after", lambda: None)  # no loop here would let them go on
+    session, tab = Session(sources, Feed(sources), "experiment=films"), Tab()
+    session._document = tab
+    session.view.page = "quality"
+    (first,) = session._place
+    assert escape(session.view.say("quality.split.title")) in first.html
+    session.view.page = "plan"
+    (second,) = session._place
+    assert second is not first
+    assert escape(session.view.say("quality.split.title")) not in second.html
+    for work in tab.left:
+        work()
+    look, live = session._place
+    assert look is second
+    assert not isinstance(live, Html)
 
 
 def test_scripts_come_after_what_is_read_without_them():
