@@ -367,13 +367,15 @@ def test_a_user_whom_only_the_store_knows_is_served_while_it_is_away(quick, monk
 def test_metrics_and_log_go_on_while_the_store_is_away(quick, monkeypatch):
     written = io.StringIO()
     monkeypatch.setattr(quick.router.access_log, "_stream", written)
-    quick.choose("1")
+    answer = quick.choose("1")
+    quick.router.log.flush()
 
     def away(*_):
         raise OSError("connection lost")
 
+    monkeypatch.setattr("armlift.storage.group_commit.commit", away)
     monkeypatch.setattr("armlift.serving.router.load_keys", away)
-    monkeypatch.setattr(quick.router.log, "healthy", False)
+    assert quick.update("1", answer).status_code == 503
     with pytest.raises(OSError, match="connection lost"):
         quick.router._upkeep()
     assert "armlift_store_healthy 0.0" in quick.get("/metrics").text
