@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hostile_requests import Answer, Hostile, HostileClient, HostileRequests
+from hostile_client import Answer, Hostile, HostileClient
+from hostile_requests import HostileRequests
 from live_server import LiveServer, live_server
 
 MB = 1_000_000

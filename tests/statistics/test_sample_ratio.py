@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 import tea_tasting as tt
@@ -98,10 +96,8 @@ def test_parts_merge_into_the_whole():
 def test_experiments_looks_and_arms_at_once():
     rng = np.random.default_rng(1)
     counts = rng.multinomial(100, [0.5, 0.3, 0.2], (4000, 30)).cumsum(axis=1)
-    started = time.perf_counter()
     fixed = sample_ratio_test(counts, [5, 3, 2])
     watched = sequential_sample_ratio_test(counts, [5, 3, 2])
-    assert time.perf_counter() - started < 3.0  # measured: 0.1 s
     for test, one in ((fixed, sample_ratio_test), (watched, sequential_sample_ratio_test)):
         assert test.p_value.shape == test.alarm.shape == test.reason.shape == (4000, 30)
         assert test.p_value[7, 11] == pytest.approx(one(counts[7, 11], [5, 3, 2]).p_value, rel=1e-12)
