@@ -113,6 +113,7 @@ def build(database: Database, events: int) -> tuple[int, int]:
                 made += connection.execute(text(EVENTS.format(reward=reward)), row).rowcount
     sums = ", ".join(f"sum({name})" for name in LiveSums._fields[:-1])
     with database.begin() as connection:
+        connection.execute(text("UPDATE experiments SET started_ts = :start"), {"start": start})
         connection.execute(text(COUNTED))
         connection.execute(
             text(
@@ -138,7 +139,7 @@ def readings(read: Readings) -> Iterator[tuple[str, Callable[[], Sized]]]:
     yield "series: 30 days, days", lambda: read.series(films, width=day)
     yield "series: 30 days, 5 minutes", lambda: read.series(films)
     yield "segments: 30 days, device", lambda: read.segments(films, "device")
-    yield "segment_names()", lambda: read.segment_names(films)
+    yield "segment_values()", lambda: read.segment_values(films)
     yield "decisions: newest 500", read.decisions
     yield "decisions: newest 500 of an arm", lambda: read.decisions(films, arm_id="arm_3")
     yield "decisions: of a user", lambda: read.decisions(user_key=user)

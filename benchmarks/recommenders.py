@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from recommender_targets import CLICK_TARGETS, RANKING_TARGETS, RATING_TARGETS, TIME_TARGETS
 
 from armlift.datasets import (
     Dataset,
@@ -121,15 +122,6 @@ RATING_MODELS: dict[str, dict[str, Model]] = {
     "ml-latest-small": {"SVD": SVD, "KNNBaseline, items": Model("item_neighbours")},
 }
 RATING_MODELS[STAND_IN] = RATING_MODELS["ml-100k"]
-RATING_TARGETS = {
-    ("ml-100k", "SVD"): (0.935, 0.738, "0.934 / 0.737"),
-    ("ml-100k", "SVD, Surprise's settings"): (0.935, 0.738, "0.934 / 0.737"),
-    ("ml-100k", "KNNBaseline, users"): (0.932, 0.734, "0.931 / 0.733"),
-    ("ml-100k", "KNNBaseline, items"): (0.932, 0.734, "0.931 / 0.733"),
-    ("ml-100k", "SVD++"): (0.920, 0.722, "0.919 / 0.721"),
-    ("ml-latest-small", "SVD"): (0.875, None, ""),
-    ("ml-latest-small", "KNNBaseline, items"): (0.855, None, ""),
-}
 RANKING_MODELS = {
     "popularity": Model("popularity"),
     "item neighbours": Model("item_neighbours"),
@@ -139,7 +131,6 @@ RANKING_MODELS = {
     "SVD": SVD,
     "Wide & Deep": Model("wide_deep"),
 }
-RANKING_TARGETS = {"EASE": 0.070, "implicit ALS": 0.071, "NeuMF": 0.055, "item neighbours": 0.060}
 # Beside the two that are asked for, what predictors of the rating itself reach.
 CLICK_MODELS = {
     "logistic": Model("logistic_regression"),
@@ -147,18 +138,10 @@ CLICK_MODELS = {
     "SVD": SVD,
     "KNNBaseline, items": Model("item_neighbours"),
 }
-CLICK_TARGETS = {("logistic", "random"): 0.77, ("logistic", "temporal"): 0.69}
-CLICK_TARGETS |= {("LightGBM", kind): bound for (_, kind), bound in CLICK_TARGETS.items()}
 TIMED = {
     "EASE": Model("ease"),
     "implicit ALS": Model("implicit_als", {"n_factors": 64}),
     "NeuMF": Model("neumf", {"n_epochs": 4, "patience": 4}),
-}
-TIME_TARGETS = {
-    ("ml-100k", "EASE"): 2.0,
-    ("ml-100k", "implicit ALS"): 20.0,
-    ("ml-100k", "NeuMF"): 3.0,
-    ("ml-latest-small", "EASE"): 6.0,
 }
 DETERMINISTIC = {"popularity", "user_neighbours", "item_neighbours", "ease"}
 

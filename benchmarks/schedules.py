@@ -1,8 +1,9 @@
 """The schedules ticking for real beside a router: what ran, and whether every count is the same everywhere.
 
 A copy of a simulated project gets a router, some real traffic and Dagster, at the intervals of the
-parameters. After so many minutes everything is stopped, and each session batch is compared: its own counts,
-the log, the sums by day and MLflow; then the totals: the log, the counters and the sums by time.
+parameters; what runs once a day or a week comes due within the first ten minutes, and finds a file of ratings
+in its drop folder. After so many minutes everything is stopped, and each session batch is compared: its own
+counts, the log, the sums by day and MLflow; then the totals: the log, the counters and the sums by time.
 """
 
 import argparse
@@ -20,14 +21,19 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import requests
+import yaml
 
 PROJECT = Path(__file__).parents[1]
 STORE, MLFLOW = Path("data/live/armlift.db"), Path("mlflow.db")
 KINDS = {"decisions": "decisions", "impressions": "impression", "clicks": "click_detail", "likes": "like"}
 REAL = "live"
+DUE_AFTER = {"ingest": 3, "report": 5, "retrain_check": 8}
+DROPPED = 500
 _LONGEST_START = 180.0
 _EXPORTED_WITHIN = 240.0
 
@@ -51,6 +57,8 @@ def main() -> None:
     serve = [sys.executable, "-m", "armlift", "serve"]
     dagster = [sys.executable, "-m", "dagster_defs", "--port", str(dagster_port)]
     made: Counter[str] = Counter()
+    drop_ratings(root)
+    due_soon(root)
     with running("router", serve, root, environment):
         wait_for(f"{url}/health/ready")
         stop = threading.Event()
@@ -67,6 +75,8 @@ def main() -> None:
         wait_for_export(root)
     print(f"Dagster's processes took {most / 2**20:.0f} MiB at most\n")
     what_ran(root)
+    kept = sum(len(pd.read_parquet(file)) for file in root.glob("data/ingested/ratings/*/*.parquet"))
+    print(f"{DROPPED} ratings lay in the drop folder, {kept} were taken in\n")
     agree(root, made, exported_before)
 
 
@@ -80,6 +90,30 @@ def copied(project: Path, folder: Path) -> Path:
         shutil.copytree(project / "data" / name, folder / "data" / name)
     shutil.copy(project / MLFLOW, folder)
     return folder
+
+
+def drop_ratings(root: Path) -> None:
+    """Leave a file of yesterday's ratings where the ingest looks."""
+    inbox = root / "data/raw/inbox"
+    inbox.mkdir(parents=True)
+    items = pd.read_parquet(root / "data/processed/items.parquet")["item_id"].head(50).tolist()
+    begun = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    lines = [
+        f"{number // 50 + 1},{items[number % 50]},{1 + number % 5},{begun.timestamp():.0f}"
+        for number in range(DROPPED)
+    ]
+    (inbox / "ratings.csv").write_text("\n".join(["user_id,item_id,rating,timestamp", *lines, ""]))
+
+
+def due_soon(root: Path) -> None:
+    """Let what runs once a day, or a week, come due a few minutes from now."""
+    file = root / "conf/base/parameters/orchestration.yml"
+    parameters = yaml.safe_load(file.read_text())
+    now = datetime.now(UTC)
+    for name, minutes in DUE_AFTER.items():
+        parameters["orchestration"][name]["at"] = f"{now + timedelta(minutes=minutes):%H:%M}"
+    parameters["orchestration"]["report"]["weekday"] = f"{now:%A}".lower()
+    file.write_text(yaml.safe_dump(parameters))
 
 
 def free_port() -> int:
