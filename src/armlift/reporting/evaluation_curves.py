@@ -68,8 +68,7 @@ def curve_charts(curves: pd.DataFrame, table: pd.DataFrame, facts: EvaluationFac
             "Calibration: predicted against observed clicks",
             _leader(table, "ece_equal_mass", "calibration error", "0 is perfect"),
             [_curve(curves, "calibration", _PROBABILITY, "Share of clicks", diagonal=True, dots=True)],
-            "A dot for each tenth of the pairs. Above the line: predicted too low, as is to be expected "
-            "where models learn from unrated pairs too.",
+            "A dot for each tenth of the pairs. Above the line: predicted too low; below it: too high.",
             "calibration",
         )
     return charts
