@@ -22,6 +22,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("recommenders_benchmark", BENCHMARK)
     assert spec is not None
     assert spec.loader is not None
+    monkeypatch.syspath_prepend(BENCHMARK.parent)  # for what it imports from beside it
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
