@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from card_application import SLATE, StandInRouter, card_application, serve
+from patience import until
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -17,14 +18,6 @@ SLIT: ViewportSize = {"width": 390, "height": 260}  # too low for half a card
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 SEEN_MS = 1000
 GATHER_MS = 150
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 8) -> bool:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 @dataclass
@@ -117,10 +110,10 @@ def test_a_visit(
     expect(panel).to_be_hidden()
     expect(like(page, 2)).to_have_attribute("aria-pressed", "true")
     page.locator(".card [data-opinion=dislike]").nth(1).click()
-    assert eventually(lambda: len(router.stored) == 4)
+    assert until(lambda: len(router.stored) == 4)
     page.locator("#more a").click()
     expect(page.locator(".card")).to_have_count(2 * SLATE)
-    assert eventually(lambda: len(router.stored) == 5)
+    assert until(lambda: len(router.stored) == 5)
     page.locator("#more a").click()
     expect(page.locator(".card")).to_have_count(len(router.items))
     expect(page.locator("#more")).to_have_count(0)
@@ -143,7 +136,7 @@ def test_impression_is_sent_once_a_card_was_seen_for_a_second(visits: Visits, ro
     page = visits().open()
     page.wait_for_timeout(SEEN_MS * 0.5)
     assert router.kinds() == []
-    assert eventually(lambda: router.kinds() == ["impression"])
+    assert until(lambda: router.kinds() == ["impression"])
     seen = router.stored[next(iter(router.stored))]["meta"]["seen"]
     assert seen == [0, 1, 2, 3, 4]  # the first row
     page.mouse.wheel(0, 1200)
@@ -160,13 +153,13 @@ def test_what_is_out_of_view_or_only_passes_by_is_not_seen(visits: Visits, route
     page.wait_for_timeout(1.5 * SEEN_MS)
     assert router.kinds() == []
     page.set_viewport_size(DESK)
-    assert eventually(lambda: router.kinds() == ["impression"])
+    assert until(lambda: router.kinds() == ["impression"])
 
 
 def test_what_is_clicked_was_seen(visits: Visits, router: StandInRouter) -> None:
     page = visits().open()
     page.locator(".card .open").first.click()
-    assert eventually(lambda: len(router.stored) == 2)
+    assert until(lambda: len(router.stored) == 2)
     assert router.kinds() == ["impression", "click_detail"]
     page.wait_for_timeout(1.5 * SEEN_MS)
     assert len(router.stored) == 2
@@ -184,7 +177,7 @@ def test_opinions_last_and_exclude_each_other(visits: Visits, router: StandInRou
     expect(page.locator(".card [data-opinion=dislike]").first).to_have_attribute("aria-pressed", "true")
     page.locator(".card [data-opinion=dislike]").first.click()
     expect(page.locator(".card [aria-pressed=true]")).to_have_count(0)
-    assert eventually(lambda: router.kinds().count("like") == router.kinds().count("dislike") == 1)
+    assert until(lambda: router.kinds().count("like") == router.kinds().count("dislike") == 1)
 
 
 def test_offline_events_wait_and_are_sent_when_the_line_is_back(
@@ -192,7 +185,7 @@ def test_offline_events_wait_and_are_sent_when_the_line_is_back(
 ) -> None:
     visit = visits()
     page = visit.open()
-    assert eventually(lambda: router.kinds() == ["impression"])
+    assert until(lambda: router.kinds() == ["impression"])
     visit.context.set_offline(True)
     expect(page.locator("#toast")).to_contain_text("You are offline")
     like(page, 3).click()
@@ -202,8 +195,8 @@ def test_offline_events_wait_and_are_sent_when_the_line_is_back(
     page.wait_for_timeout(4 * GATHER_MS)
     assert waiting(page) == ["like", "click_detail"]
     visit.context.set_offline(False)
-    assert eventually(lambda: router.kinds() == ["impression", "like", "click_detail"])
-    assert eventually(lambda: waiting(page) == [])
+    assert until(lambda: router.kinds() == ["impression", "like", "click_detail"])
+    assert until(lambda: waiting(page) == [])
     assert router.duplicates == []
 
 
@@ -220,8 +213,8 @@ def test_what_the_server_could_not_store_is_sent_on_the_next_visit(
     assert router.stored == {}
     router.is_down = False
     page = visit.open("/cards/films/105")
-    assert eventually(lambda: router.kinds() == ["impression", "like"])
-    assert eventually(lambda: waiting(page) == [])
+    assert until(lambda: router.kinds() == ["impression", "like"])
+    assert until(lambda: waiting(page) == [])
     assert all("503" in error for error in visit.errors)
 
 
@@ -230,11 +223,11 @@ def test_a_beacon_outlives_the_page_and_counts_once(visits: Visits, router: Stan
     page = visit.open()
     page.evaluate("document.querySelector('[data-opinion=like]').click(); location.href = 'about:blank'")
     page.wait_for_url("about:blank")
-    assert eventually(lambda: router.kinds() == ["impression", "like"])
+    assert until(lambda: router.kinds() == ["impression", "like"])
     page.goto(visit.home + "/cards/films/105")
-    assert eventually(lambda: len(router.duplicates) == 2)
+    assert until(lambda: len(router.duplicates) == 2)
     assert router.kinds() == ["impression", "like"]
-    assert eventually(lambda: waiting(page) == [])
+    assert until(lambda: waiting(page) == [])
 
 
 def test_the_outbox_is_bounded_and_survives_damage(visits: Visits, router: StandInRouter) -> None:
@@ -249,14 +242,14 @@ def test_the_outbox_is_bounded_and_survives_damage(visits: Visits, router: Stand
     assert len(waiting(page)) == 200
     router.is_down = False
     page.reload()
-    assert eventually(lambda: len(router.stored) == 200, 20)
+    assert until(lambda: len(router.stored) == 200, 20)
     assert "film-like-105" in router.stored
     page.evaluate(
         "localStorage.setItem('reel.outbox', '{broken'); localStorage.setItem('reel.opinions', '7')"
     )
     page.reload()
     page.get_by_role("button", name="Not for me: Once Upon a Time in the West").click()
-    assert eventually(lambda: "film-dislike-105" in router.stored)
+    assert until(lambda: "film-dislike-105" in router.stored)
     assert all("503" in error for error in visit.errors)
 
 

@@ -31,4 +31,4 @@ def survive(
     assert report.repeats > 0.02 * report.acknowledged
     if kills >= 20:
         assert report.restored > 0, "no crash came between a decision's answer and its commit"
-    assert report.oldest_lost < 1.0
+    assert report.oldest_lost < 3.0  # committed within 0.1 s, on a machine that is not busy

@@ -10,17 +10,18 @@ from chaos.http_connection import Answer, Connection
 from chaos.ledger import Choice, contradictions
 from chaos.live_router import decision_id_of, install
 from chaos.stores import SQLiteStore
+from patience import until
 
 
-async def until(condition: Callable[[], Awaitable[Answer | None]], what: str) -> Answer:
-    """Ask again until the answer is as wanted, for 10 s at most."""
-    end = time.monotonic() + 10
+async def answer_of(ask: Callable[[], Awaitable[Answer | None]], what: str) -> Answer:
+    """Ask again until the answer is as wanted, for 20 s at most."""
+    end = time.monotonic() + 20
     while time.monotonic() < end:
-        answer = await condition()
+        answer = await ask()
         if answer is not None:
             return answer
         await asyncio.sleep(0.05)
-    raise AssertionError(f"not within 10 s: {what}")
+    raise AssertionError(f"not within 20 s: {what}")
 
 
 class Shop:
@@ -71,15 +72,16 @@ async def fill_and_free(folder: Path, store: SQLiteStore, port: int) -> None:
             answer = await shop.reward(*during)
             return answer if answer.status == 200 else None
 
-        answer = await until(accepted, "a reward that was refused is accepted")
+        answer = await answer_of(accepted, "a reward that was refused is accepted")
         assert answer.body == {"ok": True, "duplicate": False}
         assert (await shop.reward(*during)).body == {"ok": True, "duplicate": True}
         assert (await shop.connection.get("/health/ready")).status == 200
         assert (await shop.choose())[1]["recorded"] is True
-        await asyncio.sleep(0.5)
+        assert await asyncio.to_thread(until, lambda: shop.chosen.keys() == store.read(0).decisions.keys()), (
+            "decisions waited for the disk"
+        )
         rewards = {decision_id_of(choice[1]["decision_id"]): 1.0 for choice in (before, during)}
         assert contradictions(shop.chosen, rewards, rewards, store.read(0)) == []
-        assert shop.chosen.keys() == store.read(0).decisions.keys(), "decisions waited for the disk"
     finally:
         shop.connection.close()
         router.kill()

@@ -7,13 +7,13 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 from live_server import LiveServer, live_server
+from patience import until
 
 USERS = (
     "planted.person-4711@example.com",
@@ -153,10 +153,7 @@ def test_planted_personal_data_is_found_nowhere(server: LiveServer) -> None:
     client = Client(server.url)
     for user in USERS:
         client.visit(user)
-    until = monotonic() + 120
-    while not runs_in_mlflow(server.root):
-        assert monotonic() < until, server.log[-2000:]
-        sleep(0.5)
+    assert until(lambda: bool(runs_in_mlflow(server.root)), 120), server.log[-2000:]
 
     rows = {table: server.rows(table) for table in ("decisions", "events", "users")}
     assert rows["decisions"] >= 4 * len(USERS)

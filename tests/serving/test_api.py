@@ -6,9 +6,11 @@ import time
 
 import pytest
 import yaml
+from patience import until
 from sqlalchemy.exc import DBAPIError
 
 from armlift.experiments.brief import Brief
+from armlift.serving.router import REFRESH_SECONDS
 from armlift.storage.schema import counters, decisions, events
 
 from .api_client import BRIEFS, api
@@ -111,8 +113,7 @@ def test_two_routers_on_one_store_agree_on_every_user(tmp_path, database_url):
             assert second.update(str(user), answer).json() == {"ok": True, "duplicate": False}
             assert first.update(str(user), answer).json() == {"ok": True, "duplicate": True}
         one.post("/api/experiments/movielens/pause", {"reason": "test"})
-        time.sleep(0.25)
-        assert two.choose("31")["state"] == "hold"
+        assert until(lambda: two.choose("31")["state"] == "hold")
         assert total(one, "rewards") == 30
 
 
@@ -128,16 +129,20 @@ def test_a_reward_counts_once(client):
     assert total(client, "rewards") == 1
 
 
-def test_an_allocation_follows_the_rewards_within_a_quarter_second(client):
+def test_an_allocation_follows_the_rewards(client):
     users = [str(user) for user in range(60)]
     answers = [(user, client.choose(user)) for user in users]
     bandit = [(user, answer) for user, answer in answers if answer["strategy"] == "thompson"]
     for user, answer in bandit:
         client.update(user, answer, float(answer["arm"] == "svd"))
-    time.sleep(0.25)
-    strategies = client.get("/api/experiments").json()[0]["strategies"]
+
+    def standings():
+        return client.get("/api/experiments").json()[0]["strategies"]
+
+    assert REFRESH_SECONDS < 0.25
+    assert until(lambda: sum(arm["n"] for arm in standings()[1]["arms"]) == len(bandit))
+    strategies = standings()
     arms = {arm["id"]: arm for arm in strategies[1]["arms"]}
-    assert sum(arm["n"] for arm in arms.values()) == len(bandit)
     assert arms["svd"]["allocation"] == max(arm["allocation"] for arm in arms.values()) > 0.3
     assert strategies[0]["arms"][0]["allocation"] == 0.2
 
@@ -177,11 +182,11 @@ def test_late_rewards_are_kept_and_not_counted(quick):
 
 def test_the_default_reward_comes_once_after_the_window(client, monkeypatch):
     monkeypatch.setattr("armlift.serving.router.SETTLING_GRACE_US", 0)
-    new_brief(client, id="short", reward_window_minutes=0.005, default_reward=0.0)
+    new_brief(client, id="short", reward_window_minutes=0.03, default_reward=0.0)
     rewarded, silent = client.choose("1", experiment="short"), client.choose("2", experiment="short")
     assert client.update("1", rewarded).status_code == 200
     client.router.log.flush()
-    time.sleep(0.5)
+    time.sleep(2.0)
     for _ in range(3):
         client.router._upkeep()
     assert (total(client, "rewards"), total(client, "reward_total")) == (2, 1.0)
@@ -342,9 +347,7 @@ def test_while_the_store_is_away_decisions_go_on_and_rewards_are_told(quick, mon
     assert quick.choose("8")["recorded"] is False
     assert quick.get("/health/ready").status_code == 503
     monkeypatch.undo()
-    deadline = time.monotonic() + 5
-    while quick.update("7", answer).status_code == 503 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert until(lambda: quick.update("7", answer).status_code == 200)
     assert total(quick, "rewards") == 1
     assert quick.choose("8")["recorded"] is True
 

@@ -1,8 +1,7 @@
 """What a router notes of what it shows."""
 
-import time
-
 import pandas as pd
+from patience import until
 
 from armlift.storage import NEW_USER, ServedModel, deployments_of, write_slates
 
@@ -19,11 +18,8 @@ def test_what_is_shown_and_since_when_is_noted_at_every_swap(tmp_path):
     with api(tmp_path) as client:
         for version in (3, 4):
             publish(version)
-            end = time.monotonic() + 60.0
-            while (
-                len(noted := deployments_of(client.router.database)) < version - 2 and time.monotonic() < end
-            ):
-                time.sleep(0.05)
+            assert until(lambda wanted=version - 2: len(deployments_of(client.router.database)) == wanted)
+        noted = deployments_of(client.router.database)
         assert [(row.arm_id, row.model_name, row.model_version) for row in noted] == [
             ("svd", "svd", 3),
             ("svd", "svd", 4),

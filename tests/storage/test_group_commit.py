@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import POSTGRESQL
+from patience import until
 from sqlalchemy import event
 from storage.live_rows import NOW, decision, reward, rows_of, running_experiment, sums
 
@@ -50,14 +51,6 @@ class Outage:
             raise driver.OperationalError("disk I/O error\nin detail")
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Wait for something; tell whether it came."""
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.005)
-    return condition()
-
-
 def test_what_is_submitted_is_on_disk_when_it_is_answered(store: Database, log: GroupCommit):
     async def send() -> list[list[Outcome]]:
         return await asyncio.gather(
@@ -89,11 +82,12 @@ def test_recorded_rows_are_committed_within_a_moment(store: Database, log: Group
 def test_what_arrives_during_a_commit_is_one_transaction_and_one_call(
     store: Database, log: GroupCommit, monkeypatch: pytest.MonkeyPatch
 ):
-    commits: list[float] = []
+    commits: list[object] = []
+    have_arrived = threading.Event()
 
-    def slow(_connection: object) -> None:
-        commits.append(time.monotonic())
-        time.sleep(0.1)
+    def slow(connection: object) -> None:
+        commits.append(connection)
+        have_arrived.wait(20.0)
 
     event.listen(store.engine, "commit", slow)
     calls = []
@@ -103,8 +97,13 @@ def test_what_arrives_during_a_commit_is_one_transaction_and_one_call(
         call = loop.call_soon_threadsafe
         monkeypatch.setattr(loop, "call_soon_threadsafe", lambda *given: (calls.append(given), call(*given)))
         first = log.submit([decision(0)])
-        await asyncio.sleep(0.05)
-        await asyncio.gather(first, *(log.submit([decision(number)]) for number in range(1, 50)))
+        while not commits:
+            await asyncio.sleep(0.001)
+        others = [log.submit([decision(number)]) for number in range(1, 50)]
+        while log._submitted:  # not handed over yet
+            await asyncio.sleep(0)
+        have_arrived.set()
+        await asyncio.gather(first, *others)
 
     asyncio.run(send())
     assert len(commits) == len([given for given in calls if given[0] == log._resolve]) == 2

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import until
 from tuning.interrupted import run
 
 SCRIPT = Path(__file__).with_name("interrupted.py")
@@ -54,10 +55,7 @@ def test_a_killed_tuning_goes_on_where_it_stood(tmp_path, whole):
     assert len(whole) == 14
     kept = int(lines[0].split("14 trials, ")[1].split()[0])
     assert 4 <= kept < 14
-    deadline = time.monotonic() + 10
-    while any(map(is_alive, left)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(is_alive, left))
+    assert until(lambda: not any(map(is_alive, left)))
 
 
 @pytest.mark.slow
