@@ -4,21 +4,21 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
 import pytest
 from conftest import POSTGRESQL
 from patience import until
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from storage.live_rows import NOW, decision, reward, rows_of, running_experiment, sums
 
 from armlift.errors import DataError, StoreUnavailable
 from armlift.storage import group_commit
 from armlift.storage.database import Database
 from armlift.storage.group_commit import GroupCommit
-from armlift.storage.ledger import AssignmentRow, Outcome
+from armlift.storage.ledger import AssignmentRow, Entry, Outcome
 from armlift.storage.migrations import migrate
 from armlift.storage.schema import assignments, counters, decisions, events
 
@@ -123,6 +123,33 @@ def test_nobody_waits_for_recorded_rows_to_gather(store: Database, log: GroupCom
 
     assert asyncio.run(send()) < group_commit.GATHER_SECONDS
     assert rows_of(store, decisions) == 41
+
+
+def test_nobody_waits_for_a_backlog(store: Database, log: GroupCommit, monkeypatch: pytest.MonkeyPatch):
+    written: list[tuple[int, int]] = []
+    is_submitted, commit = threading.Event(), group_commit.commit
+
+    def slow(connection: Connection, entries: Sequence[Entry], recorded: Sequence[Any]) -> list[Outcome]:
+        written.append((len(entries), len(recorded)))
+        is_submitted.wait(60.0)
+        return commit(connection, entries, recorded)
+
+    monkeypatch.setattr(group_commit, "commit", slow)
+    log.record(decision(0))
+    assert until(lambda: bool(written))
+    for number in range(1, 3501):
+        log.record(decision(number))
+
+    async def send() -> list[Outcome]:
+        answer = log.submit([decision(9999)])
+        while log._submitted:  # not handed over yet
+            await asyncio.sleep(0)
+        is_submitted.set()
+        return await answer
+
+    assert asyncio.run(send()) == [Outcome("accepted")]
+    assert until(lambda: rows_of(store, decisions) == 3502)
+    assert written == [(0, 1), (1, 1000), (0, 2500)]
 
 
 def test_a_failing_commit_is_told_and_counts_nothing(store: Database, log: GroupCommit):

@@ -36,6 +36,7 @@ LIMIT = 100_000
 """Rows that are kept, and entries that may wait, while the store is away."""
 
 _RECORDED_AT_ONCE = 10_000
+_RECORDED_WHILE_WAITING = 1_000  # so that nobody waits for a backlog
 _SUBMITTED_AT_ONCE = 64
 _NICENESS = 5
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -108,6 +109,10 @@ class GroupCommit:
             self.dropped += 1
             return
         self._recorded.append(row)
+        self._call()
+
+    def _call(self) -> None:
+        """Let the thread know of recorded rows, unless it does."""
         if not self._is_called:
             self._is_called = True
             self._queue.put(None)
@@ -163,7 +168,7 @@ class GroupCommit:
         Raises:
             StoreUnavailable: It is not.
         """
-        for _ in range(len(self._recorded) // _RECORDED_AT_ONCE + 1):
+        for _ in range(len(self._recorded) // _RECORDED_WHILE_WAITING + 1):
             written: Future[list[Outcome]] = Future()
             if self._closed:
                 raise StoreUnavailable(_STOPPING)
@@ -179,11 +184,16 @@ class GroupCommit:
                 self._answer(waiting, [StoreUnavailable("it failed a moment ago")] * len(waiting))
                 continue
             self._is_called = False  # before the rows are taken: a row after them calls again
-            recorded = self._take_recorded()
+            limit = _RECORDED_WHILE_WAITING if waiting else _RECORDED_AT_ONCE
+            recorded = self._take_recorded(limit)
             if waiting or recorded or not self.healthy:
                 self._write(waiting, recorded)
-            while self._recorded and self.healthy and (is_stopping or len(recorded) == _RECORDED_AT_ONCE):
-                recorded = self._take_recorded()
+            while self._recorded and self.healthy:
+                if not is_stopping and (len(recorded) < limit or self._waiting):
+                    self._call()
+                    break
+                limit = _RECORDED_AT_ONCE
+                recorded = self._take_recorded(limit)
                 self._write((), recorded)
         self._refuse_rest()
         if self._recorded:
@@ -214,8 +224,8 @@ class GroupCommit:
                 item = self._queue.get_nowait()
         return waiting, False
 
-    def _take_recorded(self) -> list[Decision | AssignmentRow]:
-        return [self._recorded.popleft() for _ in range(min(len(self._recorded), _RECORDED_AT_ONCE))]
+    def _take_recorded(self, limit: int) -> list[Decision | AssignmentRow]:
+        return [self._recorded.popleft() for _ in range(min(len(self._recorded), limit))]
 
     def _write(self, waiting: Sequence[_Waiting], recorded: Sequence[Decision | AssignmentRow]) -> None:
         entries = [entry for each in waiting for entry in each.entries]

@@ -108,9 +108,9 @@ def forget(database: Database, user_key: str, *, who: str, why: str) -> Forgotte
             (events, {"session_id": "", "context": "{}", "device": "", "channel": ""}),
         )
     }
+    assigned = _delete_assignments(database, user_key)
     with database.begin() as connection:
-        own = _delete(connection, users, users.c.user_key == user_key)  # first, as in the ledger
-        assigned = _delete(connection, assignments, assignments.c.user_key == user_key)
+        own = _delete(connection, users, users.c.user_key == user_key)
         about = (
             (ratings, ratings.c.user_key == user_key),
             (features, and_(features.c.entity == "user", features.c.entity_id == user_key)),
@@ -184,6 +184,20 @@ def _hand_over(database: Database, table: Table, user_key: str, values: dict[str
             rows = key.in_(found[first : first + _BATCH])
             with _taking_turns(database) as connection:
                 number += connection.execute(update(table).where(rows).values(values)).rowcount
+
+
+def _delete_assignments(database: Database, user_key: str) -> int:
+    """Delete a person's assignments; found without a lock, since they have no index of users either."""
+    column, number = assignments.c, 0
+    while True:
+        with database.read() as connection:
+            query = select(column.experiment_id).where(column.user_key == user_key)
+            found = connection.scalars(query).all()
+        if not found:
+            return number
+        key = and_(column.experiment_id.in_(found), column.user_key == user_key)
+        with _taking_turns(database) as connection:
+            number += _delete(connection, assignments, key)
 
 
 def _delete_in_batches(database: Database, condition: ColumnElement[bool], *order: Column[Any]) -> int:

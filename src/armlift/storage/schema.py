@@ -153,7 +153,7 @@ assignments = Table(
     Column("propensity", Double, nullable=False),
     Column("allocation_version", BigInteger, nullable=False),
     _time("ts"),
-    Index(None, "user_key"),
+    # No index by user: its pages, like those of the key, are written anew for almost every new user.
     sqlite_with_rowid=False,
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from armlift.errors import DataError
 from armlift.storage.database import Database
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision."""
 
 _LOCK = 0x61726D6C  # any number that nobody else locks in the same database
