@@ -57,8 +57,9 @@ class Bench:
         self.updates = self.runs_of_updates = 0
 
     def row(self, name: str) -> Throughput:
-        """Measure one row once."""
+        """Measure one row once, when everybody has finished the one before."""
         servers, key = self._servers, self._servers.key
+        self._wait_until_idle()
         if name == BARE_GET:
             return run_wrk(servers.bare, "/", self._seconds)
         if name == CHOOSE:
@@ -73,7 +74,9 @@ class Bench:
             IN_REQUEST: (servers.in_request, UPDATE),
         }[name]
         needed = int(self._bodies_a_second[name] * self._seconds * SPARE) + 10 * CONNECTIONS
-        measured = run_wrk(server, path, self._seconds, "bodies.lua", str(self._bodies(needed)), path, key)
+        bodies = self._bodies(needed)
+        self._wait_until_idle()  # the decisions behind the bodies are written
+        measured = run_wrk(server, path, self._seconds, "bodies.lua", str(bodies), path, key)
         self._bodies_a_second[name] = measured.rate
         if name == UPDATE:
             self.updates += measured.answers
@@ -111,6 +114,11 @@ class Bench:
         """Rewards in the router's counters."""
         with closing(sqlite3.connect(self._servers.store)) as store:
             return int(store.execute("SELECT sum(rewards) FROM counters").fetchone()[0])
+
+    def _wait_until_idle(self) -> None:
+        servers = self._servers
+        for server in (servers.router, servers.without_middleware, servers.bare, servers.in_request):
+            server.wait_until_idle()
 
     def _prefix(self) -> str:
         return str(next(self._prefixes))
@@ -169,9 +177,9 @@ def print_throughput(bench: Bench, rounds: int) -> float:
 
 def print_latency(bench: Bench, servers: Contestants, rate: float, rounds: int, seconds: float) -> None:
     """Print latencies at a constant rate in turn with bare Litestar at the same rate."""
-    # What those two left undone when wrk hung up would be measured as if it were the router's.
     servers.in_request.stop()
     servers.without_middleware.stop()
+    servers.router.wait_until_idle()
     contestants = {CHOOSE: (servers.router, CHOOSE), BARE_GET: (servers.bare, "/")}
     measured: dict[str, list[Sequence[float]]] = defaultdict(list)
     for _ in range(rounds):
@@ -183,11 +191,15 @@ def print_latency(bench: Bench, servers: Contestants, rate: float, rounds: int, 
         print(f"| {name} | {' | '.join(spread(quantile, 2) for quantile in zip(*runs, strict=True))} |")
 
 
-def print_memory(bench: Bench, decisions: int) -> None:
-    """Print the router's memory while it decides."""
+def print_memory(bench: Bench, servers: Contestants, decisions: int) -> None:
+    """Print the router's memory while it decides, and how many decisions it could not keep up with."""
     print("\n| decisions | resident, MiB |\n|---|---|")
     for made, mebibytes in bench.memory(decisions):
         print(f"| {made:,} | {mebibytes:,.0f} |")
+    servers.router.wait_until_idle()
+    told = ask(servers.router, "/metrics", servers.key).decode().splitlines()
+    dropped = next(line.split()[1] for line in told if line.startswith("armlift_writer_dropped"))
+    print(f"\nDecisions that were answered and not recorded: {float(dropped):,.0f}.")
 
 
 def main() -> None:
@@ -230,7 +242,7 @@ def main() -> None:
         rate = print_throughput(bench, options.rounds)
         print_latency(bench, servers, rate / 2, options.rounds, 2.0 * options.seconds)
         if options.decisions:
-            print_memory(bench, options.decisions)
+            print_memory(bench, servers, options.decisions)
     finally:
         for server in every:
             server.stop()

@@ -126,5 +126,9 @@ def _new_key(environment: dict[str, str]) -> str:
     with open_database(environment["DATABASE_URL"], exclusive=True) as database:
         migrate(database)
         return create_key(
-            database, environment["ARMLIFT_USER_SECRET"], "benchmark", ("decide", "reward"), who="benchmark"
+            database,
+            environment["ARMLIFT_USER_SECRET"],
+            "benchmark",
+            ("decide", "reward", "read"),
+            who="benchmark",
         )[1]

@@ -85,6 +85,15 @@ class Server:
         """Processor time of its processes so far, in seconds."""
         return sum(int(field) for stat in self._stats() for field in stat[11:13]) / _TICKS
 
+    def wait_until_idle(self) -> None:
+        """Wait until it has done what is left to do, for 20 s at most: it would count for whoever is next."""
+        end = time.perf_counter() + 20.0
+        while self._process is not None and time.perf_counter() < end:
+            before = self.cpu_seconds()
+            time.sleep(0.25)
+            if self.cpu_seconds() - before < 0.05:
+                return
+
     def resident_mib(self) -> float:
         """Resident memory of its processes, in MiB."""
         return sum(int(stat[21]) for stat in self._stats()) * _PAGE / 2**20
