@@ -265,6 +265,7 @@ def test_the_export_process_is_started_again_and_stopped(root, commit, monkeypat
     commit(ts=time.time_ns() // 1000)
     assert until(lambda: in_mlflow(root)[0])
     first = exporter.pid
+    assert os.getpriority(os.PRIO_PROCESS, first) == os.getpriority(os.PRIO_PROCESS, 0) + 10
     os.kill(first, signal.SIGKILL)
     assert until(lambda: exporter.pid not in (None, first))
     second = exporter.pid

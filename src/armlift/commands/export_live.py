@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -15,8 +14,6 @@ def export_live() -> None:
     `armlift serve` starts this beside itself. Where it runs twice, the store sees to it that nothing gets
     there twice.
     """
-    if hasattr(os, "nice"):  # before MLflow is imported, which would hold up the router's answers for seconds
-        os.nice(10)
     from armlift import tracking
     from armlift.environment import RouterSettings
     from armlift.storage import LiveAggregates, open_database

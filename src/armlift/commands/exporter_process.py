@@ -74,7 +74,7 @@ class ExporterProcess:
 
 
 def _step_back(pid: int) -> None:
-    """Let the router go before it from its first moment: Python takes a tenth of a second to start."""
+    """Let the router go before it from its first moment: Python and MLflow take seconds to start."""
     if hasattr(os, "setpriority"):
         with suppress(OSError):  # it has ended already
-            os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, pid) + _NICENESS)
