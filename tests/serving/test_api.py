@@ -367,6 +367,12 @@ def test_a_user_whom_only_the_store_knows_is_served_while_it_is_away(quick, monk
     assert quick.router.engine.memory.find("bandit", quick.router.secrets.user_key("77")) is not None
 
 
+def test_a_decision_for_which_there_is_no_room_is_told(quick, monkeypatch):
+    quick.choose("1")
+    monkeypatch.setattr("armlift.storage.group_commit.LIMIT", 0)
+    assert quick.choose("1")["recorded"] is False
+
+
 def test_metrics_and_log_go_on_while_the_store_is_away(quick, monkeypatch):
     written = io.StringIO()
     monkeypatch.setattr(quick.router.access_log, "_stream", written)

@@ -152,6 +152,36 @@ def test_nobody_waits_for_a_backlog(store: Database, log: GroupCommit, monkeypat
     assert written == [(0, 1), (1, 1000), (0, 2500)]
 
 
+def test_who_records_too_much_is_held_up_until_it_is_written(
+    store: Database, log: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    is_open, commit = threading.Event(), group_commit.commit
+    monkeypatch.setattr(group_commit, "commit", lambda *given: is_open.wait(60.0) and commit(*given))
+    log.record(decision(0))
+    assert until(lambda: not log.pending)
+    assert all(log.record(decision(number)) for number in range(1, group_commit.BACKLOG + 1))
+    assert log.is_behind
+
+    async def record_more() -> bool:
+        asyncio.get_running_loop().call_later(0.1, is_open.set)
+        await log.catch_up()
+        return is_open.is_set() and not log.is_behind
+
+    assert asyncio.run(record_more())
+    assert until(lambda: rows_of(store, decisions) == group_commit.BACKLOG + 1)
+
+
+def test_nobody_is_held_up_while_the_store_is_away(store: Database, log: GroupCommit):
+    outage = Outage(store, "commit")
+    outage.is_on = True
+    log.record(decision(0))
+    assert until(lambda: not log.healthy)
+    for number in range(1, group_commit.BACKLOG + 2):
+        log.record(decision(number))
+    assert not log.is_behind
+    outage.is_on = False
+
+
 def test_a_failing_commit_is_told_and_counts_nothing(store: Database, log: GroupCommit):
     outage = Outage(store, "commit")
 

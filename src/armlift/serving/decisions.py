@@ -110,6 +110,8 @@ class Decisions:
         experiment = engine.experiment(experiment_id)
         if not engine.takes_part(experiment, context or {}):
             return self._settled(experiment, user_id)
+        if self._log.is_behind:
+            await self._log.catch_up()
         visitor = self._visitor(user_id, caller, context or {}, session_id, simulated, now)
         assignment, decision, token = await self._decide(experiment, visitor, now)
         recorded = self._log.healthy
@@ -119,7 +121,7 @@ class Decisions:
             except StoreUnavailable:
                 recorded = False
         else:
-            self._log.record(decision)
+            recorded = self._log.record(decision) and recorded
         self._metrics.decided(experiment.id, assignment.strategy_id, assignment.arm_id)
         return Decided(experiment, assignment, token, self._shelf.slate(assignment.arm_id, user_id), recorded)
 

@@ -35,10 +35,14 @@ GATHER_SECONDS = 0.04
 LIMIT = 100_000
 """Rows that are kept, and entries that may wait, while the store is away."""
 
+BACKLOG = 2_000
+"""Recorded rows that wait before whoever records more is held up."""
+
 _RECORDED_AT_ONCE = 10_000
 _RECORDED_WHILE_WAITING = 1_000  # so that nobody waits for a backlog
 _SUBMITTED_AT_ONCE = 64
 _NICENESS = 5
+_HELD_UP_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 1.0
 _CONCURRENCY_ATTEMPTS = 10
 _CONCURRENCY = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock
@@ -103,13 +107,29 @@ class GroupCommit:
         if self._thread.is_alive():
             self._thread.join()
 
-    def record(self, row: Decision | AssignmentRow) -> None:
-        """Have a row written within 100 ms; nobody waits for it."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether more is recorded than is written, although the store commits."""
+        return len(self._recorded) >= BACKLOG and self.healthy
+
+    async def catch_up(self) -> None:
+        """Hold the caller up while the writer is behind, for a second at most: slow answers lose no rows."""
+        end = time.monotonic() + _HELD_UP_SECONDS
+        while self.is_behind and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+
+    def record(self, row: Decision | AssignmentRow) -> bool:
+        """Have a row written within 100 ms, if the writer is not behind; nobody waits for it.
+
+        Returns:
+            Whether it will be; not if too many wait, or this has been closed.
+        """
         if self._closed or len(self._recorded) >= LIMIT:
             self.dropped += 1
-            return
+            return False
         self._recorded.append(row)
         self._call()
+        return True
 
     def _call(self) -> None:
         """Let the thread know of recorded rows, unless it does."""
