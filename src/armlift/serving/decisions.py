@@ -110,8 +110,6 @@ class Decisions:
         experiment = engine.experiment(experiment_id)
         if not engine.takes_part(experiment, context or {}):
             return self._settled(experiment, user_id)
-        if self._log.is_behind:
-            await self._log.catch_up()
         visitor = self._visitor(user_id, caller, context or {}, session_id, simulated, now)
         assignment, decision, token = await self._decide(experiment, visitor, now)
         recorded = self._log.healthy
@@ -174,6 +172,8 @@ class Decisions:
     async def _decide(
         self, experiment: LiveExperiment, visitor: Visitor, now: int
     ) -> tuple[Assignment, Decision, str]:
+        if self._log.is_behind:
+            await self._log.catch_up()
         assignment, is_new = self._engine.propose(experiment, visitor)
         if is_new:
             assignment = await self._remember(experiment, visitor.user_key, assignment, now)
