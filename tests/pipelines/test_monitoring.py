@@ -128,9 +128,9 @@ def test_without_a_live_store_nothing_is_watched_and_none_is_made(small, tmp_pat
 
 
 def _logged(database, visits):
-    """Write visits into a live store as if they had come until now."""
+    """Write visits of seven days into a live store as if the last of them had been yesterday."""
     decisions, events = (table.copy() for table in visits)
-    late = pd.Timestamp.now("UTC").floor("us") - decisions["ts"].max()
+    late = pd.Timestamp.now("UTC").floor("D") - (START + 7 * DAY)
     for table in (decisions, events):
         table["simulated"] = False
         for name in {"ts", "ts_server"} & set(table.columns):
@@ -155,8 +155,8 @@ def test_a_shift_is_found_in_the_log_of_the_live_router(small, shifted, tmp_path
     (window, *_) = drifted(drift, decay)
     assert window.key.startswith("live-")
     assert "popularity.ctr" in window.causes
-    shift = pd.Timestamp.now("UTC") - 2 * DAY
-    assert abs(window.start - shift) < DAY, "two of the seven days have other tastes"
+    shift = pd.Timestamp.now("UTC").floor("D") - 2 * DAY
+    assert window.start == shift, "two of the seven days have other tastes"
     assert "popularity" in words
 
 
