@@ -26,7 +26,9 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 _POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 _give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
-_ROWS_A_STATEMENT = 32  # on SQLite: few statements a batch, and few texts to keep prepared
+# On SQLite. After every statement the lock of the interpreter must be got again from a thread that is busy,
+# which takes longer than the statement; and a statement of each length would have to be kept prepared.
+_MANY, _FEW = 256, 32
 
 
 class BulkInsert:
@@ -58,10 +60,13 @@ class BulkInsert:
         if self._by_json:
             cursor.execute(self._from_json, (msgspec.json.encode(rows).decode(),))
             return
-        for start in range(0, len(rows), _ROWS_A_STATEMENT):
-            part = rows[start : start + _ROWS_A_STATEMENT]
-            cursor.execute(self._text(len(part)), tuple(chain.from_iterable(part)))
-            if start:  # after a full statement whoever answers requests goes first, on one core too
+        start = 0
+        while left := len(rows) - start:
+            size = _MANY if left >= _MANY else min(left, _FEW)
+            part = rows[start : start + size]
+            cursor.execute(self._text(size), tuple(chain.from_iterable(part)))
+            start += size
+            if left > size:  # between statements whoever answers requests goes first, on one core too
                 _give_way()
 
     def _text(self, rows: int) -> str:
@@ -118,7 +123,7 @@ class NewRows(Generic[Row]):
             returned = cursor.fetchall()
             new = {row[0] for row in returned} if self._single else set(returned)
             return [row for row in rows if self.key(row) in new]
-        if hopeful and len(rows) <= _ROWS_A_STATEMENT:
+        if hopeful and len(rows) <= _FEW:
             try:
                 self._insert.run(cursor, rows)
             except sqlite3.IntegrityError:  # which undoes this statement, and no other
