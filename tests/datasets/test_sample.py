@@ -157,7 +157,7 @@ def test_ratings_grow_and_users_come_in_bursts(sample: Sample) -> None:
 
 
 def test_tastes_are_learnable_from_the_earlier_ratings(sample: Sample) -> None:
-    split = per_user_temporal_split(sample.ratings, 0.2)
+    split = per_user_temporal_split(sample.ratings, 0.2, seed=0)
     columns = ["user_id", "item_id", "rating"]
     train = Dataset.load_from_df(split.train[columns], Reader(rating_scale=(0.5, 5))).build_full_trainset()
     test = list(split.test[columns].itertuples(index=False, name=None))
@@ -180,7 +180,7 @@ def _matrix(ratings: pd.DataFrame) -> np.ndarray:
 
 
 def test_a_personal_ranker_beats_popularity_for_users_with_long_history(sample: Sample) -> None:
-    split = per_user_temporal_split(sample.ratings, 0.2)
+    split = per_user_temporal_split(sample.ratings, 0.2, seed=0)
     seen, later = _matrix(split.train), _matrix(split.test)
     popularity = np.maximum(seen.sum(axis=0), 1)
     scaled = seen / np.sqrt(popularity)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 from armlift.datasets.splits import (
     Split,
@@ -20,8 +21,8 @@ from armlift.errors import DataError, ParameterError
 ORDER = ["timestamp", "user_id", "item_id"]
 SPLITS: dict[str, Callable[[pd.DataFrame], Split]] = {
     "temporal": temporal_split,
-    "per-user temporal": per_user_temporal_split,
-    "leave one out": leave_one_out_split,
+    "per-user temporal": lambda ratings: per_user_temporal_split(ratings, seed=3),
+    "leave one out": lambda ratings: leave_one_out_split(ratings, seed=3),
     "random": lambda ratings: random_split(ratings, seed=3),
     "fold": lambda ratings: k_fold_splits(ratings, 2, seed=3)[1],
 }
@@ -90,13 +91,15 @@ def test_temporal_split_sees_nothing_of_the_future(ratings: pd.DataFrame, share:
 
 
 @settings(max_examples=50)
-@given(ratings_tables(), shares)
-def test_per_user_split_sees_nothing_of_a_users_future(ratings: pd.DataFrame, share: float) -> None:
+@given(ratings_tables(), shares, seeds)
+def test_per_user_split_sees_nothing_of_a_users_future(
+    ratings: pd.DataFrame, share: float, seed: int
+) -> None:
     if not _has_user_with_two(ratings):
         with pytest.raises(DataError, match="per-user temporal"):
-            per_user_temporal_split(ratings, share)
+            per_user_temporal_split(ratings, share, seed=seed)
         return
-    split = per_user_temporal_split(ratings, share)
+    split = per_user_temporal_split(ratings, share, seed=seed)
     _assert_partition(ratings, split.train, split.test)
     _assert_each_user_in_time(split.train, split.test)
     n_test = split.test.groupby("user_id").size()
@@ -109,22 +112,17 @@ def test_per_user_split_sees_nothing_of_a_users_future(ratings: pd.DataFrame, sh
 
 
 @settings(max_examples=50)
-@given(ratings_tables())
-def test_leave_one_out_takes_the_last_of_each_user(ratings: pd.DataFrame) -> None:
+@given(ratings_tables(), seeds)
+def test_leave_one_out_takes_a_last_one_of_each_user(ratings: pd.DataFrame, seed: int) -> None:
     if not _has_user_with_two(ratings):
         with pytest.raises(DataError, match="leave one out"):
-            leave_one_out_split(ratings)
+            leave_one_out_split(ratings, seed=seed)
         return
-    split = leave_one_out_split(ratings)
+    split = leave_one_out_split(ratings, seed=seed)
     _assert_partition(ratings, split.train, split.test)
-    expected = {
-        max(zip(own["timestamp"], own["item_id"], own["user_id"], strict=True))
-        for _, own in ratings.groupby("user_id")
-        if len(own) >= 2
-    }
-    assert (
-        set(zip(*(split.test[name] for name in ("timestamp", "item_id", "user_id")), strict=True)) == expected
-    )
+    expected = {(own["timestamp"].max(), user) for user, own in ratings.groupby("user_id") if len(own) >= 2}
+    assert len(split.test) == len(expected)
+    assert set(zip(split.test["timestamp"], split.test["user_id"], strict=True)) == expected
 
 
 @settings(max_examples=50)
@@ -198,9 +196,9 @@ def test_row_order_does_not_matter_to_the_world(ratings: pd.DataFrame, seed: int
     np.testing.assert_array_equal(one.withheld_users, other.withheld_users)
 
 
-@pytest.mark.parametrize("split", [random_split, k_fold_splits, world_split])
+@pytest.mark.parametrize("split", [random_split, k_fold_splits, world_split, leave_one_out_split])
 def test_the_seed_alone_decides(split: Callable[..., object]) -> None:
-    ratings = _ratings([(user, item, user + item) for user in range(20) for item in range(5)])
+    ratings = _ratings([(user, item, user + item // 2) for user in range(20) for item in range(6)])
 
     def drawn(seed: int) -> list[float]:
         result = split(ratings, seed=seed)
@@ -228,10 +226,16 @@ def test_ties_go_to_the_side_nearest_to_the_share() -> None:
     assert temporal_split(ratings, 0.3).test["item_id"].tolist() == [5, 6, 7, 8, 9]
 
 
-def test_a_user_all_of_whose_ratings_tie_is_split_by_item() -> None:
-    ratings = _ratings([(1, 3, 0), (1, 1, 0), (1, 2, 0)])
-    assert per_user_temporal_split(ratings, 0.3).test["item_id"].tolist() == [3]
-    assert leave_one_out_split(ratings).test["item_id"].tolist() == [3]
+def test_each_rating_of_one_moment_is_the_last_one_equally_often() -> None:
+    ratings = _ratings([(user, item, 0) for user in range(3_000) for item in range(3)])
+    splits = {
+        "leave one out": leave_one_out_split(ratings, seed=0).test,
+        "per user": per_user_temporal_split(ratings, 0.3, seed=0).test,
+        "world": world_split(ratings, training_share=0.7, withheld_share=0, seed=0).future,
+    }
+    for name, test in splits.items():
+        assert len(test) == 3_000, name
+        assert chisquare(test["item_id"].value_counts()).pvalue > 1e-4, name
 
 
 def test_world_of_known_sizes() -> None:
@@ -261,9 +265,10 @@ def test_one_user_alone_is_never_withheld() -> None:
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
 def test_shares_out_of_bound_are_named(share: float) -> None:
     ratings = _ratings([(1, 1, 0), (1, 2, 1)])
-    for split in (temporal_split, per_user_temporal_split):
-        with pytest.raises(ParameterError, match="0 < test_share < 1"):
-            split(ratings, share)
+    with pytest.raises(ParameterError, match="0 < test_share < 1"):
+        temporal_split(ratings, share)
+    with pytest.raises(ParameterError, match="0 < test_share < 1"):
+        per_user_temporal_split(ratings, share, seed=0)
     with pytest.raises(ParameterError, match="0 < test_share < 1"):
         random_split(ratings, share, seed=0)
     with pytest.raises(ParameterError, match="0 < training_share < 1"):

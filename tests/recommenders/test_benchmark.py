@@ -84,7 +84,7 @@ def test_rows_of_ml_100k(benchmark: ModuleType, ml_100k: Path, monkeypatch: Any,
         ["ml-100k, 5 windows", "weighted - popularity", "difference"],
     ]
     popularity, lightgbm, compared = table[0], table[1], table[7]
-    assert popularity[4:] == ["", "1", "", "", "0.045"]
+    assert popularity[5:] == ["2", "", "", "0.045"]  # each with its own draw of the latest of a moment
     assert lightgbm[5:7] == ["2", ">= 0.77"]
     assert lightgbm[7] == ("met" if float(lightgbm[3]) >= 0.77 else "**missed**")
     assert compared[7] in ("better", "worse", "not decided")
@@ -98,14 +98,6 @@ def test_a_set_is_told_by_its_files(benchmark: ModuleType, ml_100k: Path, tmp_pa
     assert benchmark.source_of(archive) == "ml-latest-small"
     with pytest.raises(SystemExit, match=r"holds none of u\.data, ratings\.csv"):
         benchmark.source_of(tmp_path)
-
-
-def test_the_stand_in_keeps_what_is_rated_often(benchmark: ModuleType) -> None:
-    sample = generate_sample(seed=2, n_users=80, n_items=200, n_ratings=4000)
-    cut = benchmark.stand_in(sample)
-    assert 0 < len(cut.ratings) < len(sample.ratings)
-    assert cut.ratings.groupby("user_id").size().min() >= 20
-    assert set(cut.items["item_id"]) == set(cut.ratings["item_id"])
 
 
 def test_errors_are_held_against_upper_bounds_and_gains_against_lower_ones(benchmark: ModuleType) -> None:

@@ -16,7 +16,7 @@ SPACE = {
 def run(file, workers=1, trials=14, rule=None, progress=lambda line: None, params=None):
     """Tune SVD on a small generated set."""
     sample = generate_sample(seed=2, n_users=60, n_items=150, n_ratings=2000)
-    folds = validation_folds(sample.ratings, kind="per_user", folds=3, share=0.2)
+    folds = validation_folds(sample.ratings, kind="per_user", folds=3, share=0.2, seed=0)
     objective = Objective("svd", {"n_epochs": 3} | (params or {}), folds, sample.items, Criterion(), seed=0)
     search = Search(trials, round_size=4, pruning=rule or MedianPruning(), seed=5)
     return tune(

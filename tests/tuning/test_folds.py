@@ -46,7 +46,7 @@ def test_nothing_left_is_an_error_that_says_which_share():
 
 @pytest.mark.parametrize("kind", ["temporal", "per_user"])
 def test_each_fold_lies_in_what_the_next_one_trains_on(kind):
-    folds = validation_folds(RATINGS, kind=kind, folds=3, share=0.2)
+    folds = validation_folds(RATINGS, kind=kind, folds=3, share=0.2, seed=0)
     assert [len(fold.train) for fold in folds] == sorted(len(fold.train) for fold in folds)
     for fold, following in pairwise(folds):
         assert pairs(fold.train) | pairs(fold.test) == pairs(following.train)
@@ -54,10 +54,10 @@ def test_each_fold_lies_in_what_the_next_one_trains_on(kind):
 
 
 def test_temporal_folds_validate_on_what_comes_later():
-    for fold in validation_folds(RATINGS, kind="temporal", folds=3, share=0.2):
+    for fold in validation_folds(RATINGS, kind="temporal", folds=3, share=0.2, seed=0):
         assert fold.train["timestamp"].max() < fold.test["timestamp"].min()
 
 
 def test_too_few_ratings_are_an_error():
     with pytest.raises(DataError):
-        validation_folds(RATINGS.iloc[:3], kind="temporal", folds=4, share=0.5)
+        validation_folds(RATINGS.iloc[:3], kind="temporal", folds=4, share=0.5, seed=0)

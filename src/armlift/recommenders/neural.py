@@ -147,7 +147,7 @@ class NeuralRecommender(Recommender):
         self._describe_items(items)
 
         with one_thread():
-            held_out = _last_ratings(ratings.users, seed)
+            held_out = _last_ratings(ratings, seed)
             known = ratings.where(~held_out)
             device = choose_device(self.device)
             checkpoint = self._checkpoint_file(history, items, seed)
@@ -264,13 +264,18 @@ class NeuralRecommender(Recommender):
         }
 
 
-def _last_ratings(users: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    """Mask of the last rating of users with two or more, of a sample of them if they are many."""
-    by_user = pd.Series(users).groupby(users)
-    last = np.flatnonzero((by_user.cumcount(ascending=False) == 0) & (by_user.transform("size") >= 2))
+def _last_ratings(ratings: Interactions, seed: int) -> NDArray[np.bool_]:
+    """Mask of the last rating of users with two or more, of a sample of them if they are many.
+
+    Of several at a user's last moment a drawn one: the order of item_id goes with popularity.
+    """
+    rng = np.random.default_rng([seed])
+    by_time = np.lexsort((rng.permutation(len(ratings.users)), ratings.moments, ratings.users))
+    _, firsts, sizes = np.unique(ratings.users[by_time], return_index=True, return_counts=True)
+    last = by_time[(firsts + sizes - 1)[sizes >= 2]]
     if len(last) > VALIDATION_USERS:
-        last = np.random.default_rng([seed]).choice(last, VALIDATION_USERS, replace=False)
-    mask = np.zeros(len(users), dtype=bool)
+        last = rng.choice(last, VALIDATION_USERS, replace=False)
+    mask = np.zeros(len(ratings.users), dtype=bool)
     mask[last] = True
     return mask
 

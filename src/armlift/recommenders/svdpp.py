@@ -17,7 +17,8 @@ class SVDPPRecommender(FactorModel):
     of them). What counts after the fit is their sum, so serving costs what it costs with SVD.
 
     Each step of the descent moves the y_j of all items of a user, which makes the fit take minutes where
-    SVD takes seconds.
+    SVD takes seconds. The defaults were chosen by RMSE on ml-latest-small, one fold of five: .862 with
+    them, .867 with the 20 epochs, learning rate .007 and regularization .02 of scikit-surprise.
 
     Args:
         n_factors: See `FactorModel`.
@@ -34,9 +35,9 @@ class SVDPPRecommender(FactorModel):
         self,
         *,
         n_factors: int = 20,
-        n_epochs: int = 20,
-        learning_rate: float = 0.007,
-        regularization: float = 0.02,
+        n_epochs: int = 30,
+        learning_rate: float = 0.01,
+        regularization: float = 0.07,
         min_ratings: int = 20,
     ) -> None:
         super().__init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import pandas as pd
@@ -11,11 +10,6 @@ from armlift.datasets.splits import Split, per_user_temporal_split, temporal_spl
 from armlift.errors import ParameterError
 
 Validation = Literal["temporal", "per_user"]
-
-_SPLITS: dict[Validation, Callable[[pd.DataFrame, float], Split]] = {
-    "temporal": temporal_split,
-    "per_user": per_user_temporal_split,
-}
 
 
 def ratings_for_tuning(
@@ -61,7 +55,7 @@ def ratings_for_tuning(
 
 
 def validation_folds(
-    ratings: pd.DataFrame, *, kind: Validation, folds: int, share: float
+    ratings: pd.DataFrame, *, kind: Validation, folds: int, share: float, seed: int
 ) -> tuple[Split, ...]:
     """Split ratings again and again by time: each fold validates on the last part of what it is given.
 
@@ -73,6 +67,7 @@ def validation_folds(
         kind: `temporal`, one moment for all users; `per_user`, the last ratings of each user.
         folds: Number of folds.
         share: Share of the ratings that a fold is given on which it validates.
+        seed: Seed of the order of a user's ratings of one moment, for `per_user`.
 
     Returns:
         Splits, the earliest first.
@@ -84,6 +79,9 @@ def validation_folds(
     splits: list[Split] = []
     rest = ratings
     for _ in range(folds):
-        splits.append(_SPLITS[kind](rest, share))
+        if kind == "temporal":
+            splits.append(temporal_split(rest, share))
+        else:
+            splits.append(per_user_temporal_split(rest, share, seed=seed))
         rest = splits[-1].train
     return tuple(reversed(splits))

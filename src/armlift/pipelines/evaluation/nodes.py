@@ -128,7 +128,7 @@ def splits_of(kind: str, ratings: pd.DataFrame, evaluation: EvaluationParameters
     if kind == "temporal":
         return (temporal_split(ratings, evaluation.test_share),)
     if kind == "leave_one_out":
-        return (leave_one_out_split(ratings),)
+        return (leave_one_out_split(ratings, seed=evaluation.seed),)
     if kind == "k_fold":
         return k_fold_splits(ratings, evaluation.folds, seed=evaluation.seed)
     return repeated_temporal_splits(ratings, evaluation.repeats)

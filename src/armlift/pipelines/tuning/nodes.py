@@ -40,7 +40,11 @@ def search_parameters(
     from armlift.tuning import Objective, Search, tune, validation_folds
 
     folds = validation_folds(
-        tuning_ratings, kind=tuning.validation, folds=tuning.folds, share=tuning.validation_share
+        tuning_ratings,
+        kind=tuning.validation,
+        folds=tuning.folds,
+        share=tuning.validation_share,
+        seed=tuning.seed,
     )
     results = [
         tune(
