@@ -95,6 +95,40 @@ def test_what_arrives_during_a_commit_is_one_transaction_and_one_call(
     assert rows_of(store, decisions) == 50
 
 
+def test_who_was_answered_together_is_waited_for_and_who_is_alone_waits_for_nobody(
+    store: Database, log: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    groups: list[int] = []
+    commit = group_commit.commit
+
+    def counted(connection: Connection, entries: Sequence[Entry], recorded: Sequence[Any]) -> list[Outcome]:
+        groups.append(len(entries))
+        return commit(connection, entries, recorded)
+
+    def wait(seconds: float) -> None:
+        monkeypatch.setattr(group_commit, "_TOGETHER_SECONDS", seconds)
+
+    monkeypatch.setattr(group_commit, "commit", counted)
+
+    async def send() -> None:
+        wait(60.0)
+        await asyncio.gather(*(log.submit([decision(number)]) for number in range(3)))
+        early = log.submit([decision(10)])
+        while log._submitted:  # not handed over yet
+            await asyncio.sleep(0)
+        await asyncio.gather(early, log.submit([decision(11)]), log.submit([decision(12)]))
+        wait(0.02)
+        await log.submit([decision(13)])  # the other two do not come again
+        wait(60.0)
+        for number in range(20, 25):
+            await log.submit([decision(number)])
+
+    begun = time.monotonic()
+    asyncio.run(send())
+    assert time.monotonic() - begun < 60.0
+    assert groups == [3, 3, 1, 1, 1, 1, 1, 1]
+
+
 def test_nobody_waits_for_recorded_rows_to_gather(store: Database, log: GroupCommit):
     async def send() -> float:
         await log.submit([decision(0)])

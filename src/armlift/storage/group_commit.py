@@ -38,6 +38,8 @@ LIMIT = 100_000
 BACKLOG = 2_000
 """Recorded rows that wait before whoever records more is held up."""
 
+_TOGETHER_SECONDS = 0.001  # how long those are waited for who were answered a moment ago
+_LOOK_SECONDS = 0.00025  # how often it is looked whether they have come
 _RECORDED_AT_ONCE = 10_000
 _RECORDED_WHILE_WAITING = 1_000  # so that nobody waits for a backlog
 _SUBMITTED_AT_ONCE = 64
@@ -82,6 +84,7 @@ class GroupCommit:
         self._queue: SimpleQueue[list[_Waiting] | _Stop | None] = SimpleQueue()
         self._submitted: deque[_Waiting] = deque()  # on the event loop, not yet handed over
         self._waiting = 0  # requests on the event loop without an answer; only the loop counts them
+        self._expected = 0  # how many of them there were when the last ones were answered
         self._recorded: deque[Decision | AssignmentRow] = deque()
         self._is_called = False  # whether the thread knows of recorded rows
         self._closed = False
@@ -236,13 +239,28 @@ class GroupCommit:
             item = self._queue.get(timeout=patience)
             if item is None and self.healthy:
                 item = self._queue.get(timeout=GATHER_SECONDS)
+            end = time.monotonic() + _TOGETHER_SECONDS
             while True:
                 if isinstance(item, _Stop):
                     return waiting, True
                 if item is not None:
                     waiting += item
-                item = self._queue.get_nowait()
+                item = self._next(len(waiting), end)
         return waiting, False
+
+    def _next(self, gathered: int, end: float) -> list[_Waiting] | _Stop | None:
+        """Take from the queue, and wait for who will ask again at once: a commit costs more than its rows.
+
+        Raises:
+            Empty: Nobody else has come, or is expected.
+        """
+        while True:
+            try:
+                return self._queue.get_nowait()
+            except Empty:
+                if not 0 < gathered < self._expected or time.monotonic() >= end:
+                    raise
+            time.sleep(_LOOK_SECONDS)
 
     def _take_recorded(self, limit: int) -> list[Decision | AssignmentRow]:
         return [self._recorded.popleft() for _ in range(min(len(self._recorded), limit))]
@@ -270,6 +288,7 @@ class GroupCommit:
         if not self.healthy:
             logger.warning("the store commits again; %d decisions were lost", self.dropped)
             self.healthy, self._pause = True, 0.0
+        self._expected = self._waiting
         answers: list[Answer] = []
         first = 0
         for each in waiting:
