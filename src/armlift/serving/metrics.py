@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Metric, generate_latest
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+Key = TypeVar("Key", bound=tuple[str, ...])
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
@@ -92,18 +95,15 @@ class Metrics:
             "armlift_store_healthy", "1 while the store commits, else 0.", registry=self.registry
         )
         self._decision_children: dict[tuple[str, str, str], Counter] = {}
+        self._reward_children: dict[tuple[str, str], Counter] = {}
 
     def decided(self, experiment: str, strategy: str, arm: str) -> None:
         """Count a decision."""
-        key = (experiment, strategy, arm)
-        child = self._decision_children.get(key)
-        if child is None:
-            child = self._decision_children[key] = self._decisions.labels(*key)
-        child.inc()
+        _child(self._decisions, self._decision_children, (experiment, strategy, arm)).inc()
 
     def rewarded(self, experiment: str, outcome: str) -> None:
         """Count a reward: accepted, duplicate, conflict, late, flagged or default."""
-        self._rewards.labels(experiment, outcome).inc()
+        _child(self._rewards, self._reward_children, (experiment, outcome)).inc()
 
     def ingested(self, event_type: str, outcome: str) -> None:
         """Count an event: accepted, duplicate or rejected."""
@@ -112,3 +112,11 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+
+def _child(counter: Counter, children: dict[Key, Counter], key: Key) -> Counter:
+    """The counter of some labels, remembered: to ask for it takes longer than to count."""
+    child = children.get(key)
+    if child is None:
+        child = children[key] = counter.labels(*key)
+    return child

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
@@ -60,19 +60,24 @@ class BulkInsert:
         if self._by_json:
             cursor.execute(self._from_json, (msgspec.json.encode(rows).decode(),))
             return
-        start = 0
-        while left := len(rows) - start:
-            size = _MANY if left >= _MANY else min(left, _FEW)
-            part = rows[start : start + size]
-            cursor.execute(self._text(size), tuple(chain.from_iterable(part)))
-            start += size
-            if left > size:  # between statements whoever answers requests goes first, on one core too
-                _give_way()
+        for part in parts(rows):
+            cursor.execute(self._text(len(part)), tuple(chain.from_iterable(part)))
 
     def _text(self, rows: int) -> str:
         if rows not in self._texts:
             self._texts[rows] = f"{self._head} VALUES {', '.join([self._place] * rows)} {self._tail}"
         return self._texts[rows]
+
+
+def parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Cut rows into those of one statement on SQLite; in between whoever answers requests goes first."""
+    start = 0
+    while left := len(rows) - start:
+        if start:
+            _give_way()  # on one core too
+        size = _MANY if left >= _MANY else min(left, _FEW)
+        yield rows[start : start + size]
+        start += size
 
 
 class NewRows(Generic[Row]):
@@ -109,7 +114,8 @@ class NewRows(Generic[Row]):
         Args:
             cursor: The driver's, in a transaction that, on SQLite, has the write lock.
             rows: No key twice, ascending by key, so that two processes never wait for each other.
-            hopeful: Whether most likely all of them are new: then nothing is looked up before it must be.
+            hopeful: Whether most likely all of them are new: then nothing is looked up before it must be, and
+                those of a statement that failed alone.
 
         Returns:
             The rows that were inserted, in the same order.
@@ -123,13 +129,18 @@ class NewRows(Generic[Row]):
             returned = cursor.fetchall()
             new = {row[0] for row in returned} if self._single else set(returned)
             return [row for row in rows if self.key(row) in new]
-        if hopeful and len(rows) <= _FEW:
+        if not hopeful:
+            return self._insert_missing(cursor, rows)
+        inserted: list[Row] = []
+        for part in parts(rows):
             try:
-                self._insert.run(cursor, rows)
+                self._insert.run(cursor, part)
+                inserted += part
             except sqlite3.IntegrityError:  # which undoes this statement, and no other
-                pass
-            else:
-                return rows
+                inserted += self._insert_missing(cursor, part)
+        return inserted
+
+    def _insert_missing(self, cursor: DBAPICursor, rows: Sequence[Row]) -> Sequence[Row]:
         if there := self._there(cursor, rows):
             rows = [row for row in rows if self.key(row) not in there]
         if rows:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from armlift.experiments.log_rows import Decision, Event, Reward
-from armlift.storage.bulk_insert import NewRows
+from armlift.storage.bulk_insert import BulkInsert, NewRows
 from armlift.storage.database import Dialect
 from armlift.storage.schema import assignments, decisions, events, users
 from armlift.storage.tally import Tally
@@ -133,7 +133,8 @@ class _Batch:
         if loose:
             self._reopen(loose)
         if assigned:
-            self._assign({row[:2]: row for row in reversed(assigned)})
+            is_asked = any(type(entry) is AssignmentRow for entry in entries)
+            self._assign({row[:2]: row for row in reversed(assigned)}, is_asked)
         if loose or rewarded:
             decided = {row[0]: row for row in reversed(loose + rewarded)}
             new_decisions = self.tables.decisions.insert(
@@ -180,9 +181,12 @@ class _Batch:
             return _ACCEPTED
         return Outcome("duplicate", None, standing[2:6])
 
-    def _assign(self, rows: dict[tuple[str, str], AssignmentRow]) -> None:
+    def _assign(self, rows: dict[tuple[str, str], AssignmentRow], is_asked: bool) -> None:
         arrived = {row.user_key: (row.user_key, row.ts) for row in rows.values()}
-        self.tables.users.insert(self._cursor, sorted(arrived.values()), hopeful=False)
+        self.tables.users.run(self._cursor, sorted(arrived.values()))
+        if not is_asked:
+            self.tables.recorded_assignments.run(self._cursor, sorted(rows.values()))
+            return
         new = self.tables.assignments.insert(self._cursor, sorted(rows.values()))
         self._new_assignments = {row[:2] for row in new}
         self._standing = rows
@@ -216,7 +220,9 @@ class _Tables:
 
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
-        self.users = NewRows[tuple[str, int]](users, dialect)
+        unless_there = "ON CONFLICT DO NOTHING"
+        self.users = BulkInsert(users, dialect, unless_there)
+        self.recorded_assignments = BulkInsert(assignments, dialect, unless_there)
         self.assignments = NewRows[AssignmentRow](assignments, dialect)
         self.decisions = NewRows[Decision](decisions, dialect)
         self.events = NewRows[Event](events, dialect)
