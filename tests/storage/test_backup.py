@@ -9,7 +9,7 @@ from conftest import do_without
 from live_log import brief, decision, event, reward, write
 from sqlalchemy import func, select, text
 
-from armlift.errors import DataFileError, LiveError
+from armlift.errors import DataFileError, LiveError, StoreLocked
 from armlift.storage.backup import backup, restore
 from armlift.storage.database import open_database
 from armlift.storage.experiments import ExperimentStore
@@ -88,6 +88,25 @@ def test_a_store_that_holds_rows_is_not_overwritten(log, tmp_path):
     with pytest.raises(LiveError, match=r"holds .*20 decisions.*--force"):
         restore(file, log)
     assert content(log) == before
+
+
+def test_a_running_router_is_noticed(log, database_url, tmp_path):
+    file = tmp_path / "backup"
+    backup(log, file)
+
+    def command():
+        with open_database(database_url, exclusive=True) as target:
+            return restore(file, target, force=True)
+
+    with (
+        open_database(database_url, exclusive=True) as router,
+        router.read(),
+        pytest.raises((LiveError, StoreLocked), match=r"[Ss]top"),
+    ):
+        command()
+    with open_database(database_url, exclusive=False) as dashboard, dashboard.read():
+        pass  # who only reads is in nobody's way
+    assert command().rows["decisions"] == 20
 
 
 def test_a_backup_under_writes_holds_one_moment(log, open_store, tmp_path):

@@ -40,7 +40,7 @@ def backup(file: Path) -> None:
 def restore(file: Path, force: bool) -> None:
     """Make the store what it was when FILE was written.
 
-    Stop the routers before. On SQLite a running one is noticed, and nothing is done.
+    Stop the routers before. A running one is noticed, and nothing is done.
     """
     from armlift.commands.live_store import opened
     from armlift.environment import RouterSettings

@@ -86,7 +86,7 @@ def restore(file: Path, database: Database, *, force: bool = False) -> Copied:
     """Make the store what it was when a backup was made, in one transaction, and count its rows.
 
     No router may run: on SQLite the caller holds the store (`open_database(..., exclusive=True)`), on
-    PostgreSQL stop the routers first. An older backup has an older schema: `migrate` afterwards.
+    PostgreSQL one that is connected is noticed. An older backup has an older schema: `migrate` afterwards.
 
     Args:
         file: From `backup`, of the same kind of store.
@@ -108,6 +108,11 @@ def restore(file: Path, database: Database, *, force: bool = False) -> Copied:
                 f"{database.name} holds {held}. Set DATABASE_URL to another store, "
                 "or replace this one by --force."
             )
+    if writers := database.other_writers():
+        raise LiveError(
+            f"{database.name} is open in routers or commands, by {writers} connections. "
+            "Stop them, and try again."
+        )
     database.engine.dispose()
     if database.file is not None:
         _copy_sqlite(file, database.file, "WAL")

@@ -25,6 +25,9 @@ _WAIT_SECONDS = 5.0
 
 _READ_ONLY = "armlift_read_only"
 
+_WRITER_NAME = "left('armlift writer of ' || coalesce(current_schema(), ''), 63)"
+"""Name of a PostgreSQL connection that may write, in SQL."""
+
 _PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "cache_size = -16384")
 
 
@@ -78,6 +81,21 @@ class Database:
         with self._reader.begin() as connection:
             yield connection
 
+    def other_writers(self) -> int:
+        """Connections of other processes that opened a PostgreSQL store to write; on SQLite there are none.
+
+        This process's own are closed first.
+        """
+        if self.dialect == "sqlite":
+            return 0
+        self.engine.dispose()
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            f" AND application_name = {_WRITER_NAME} AND pid <> pg_backend_pid()"
+        )
+        with self.read() as connection:
+            return int(connection.exec_driver_sql(query).scalar_one())
+
     def close(self) -> None:
         """Close all connections and let the next router in."""
         self.engine.dispose()
@@ -99,8 +117,8 @@ def open_database(url: str, *, exclusive: bool) -> Database:
     Args:
         url: `sqlite:///file`, relative to the current directory, or `postgresql://user:password@host/name`.
         exclusive: Whether this process must be the only one that writes, as the router and commands that
-            change things. It locks a SQLite file until `close` or the end of the process; PostgreSQL needs no
-            such lock.
+            change things. It locks a SQLite file until `close` or the end of the process. PostgreSQL needs no
+            such lock; there it shows in the connection's name, so that a restore waits for all to stop.
 
     Raises:
         ParameterError: The URL is not one of the two kinds.
@@ -108,7 +126,7 @@ def open_database(url: str, *, exclusive: bool) -> Database:
     """
     parsed = _parsed(url)
     if parsed.get_backend_name() == "postgresql":
-        engine = _postgresql(parsed)
+        engine = _postgresql(parsed, exclusive)
         name = parsed.set(drivername="postgresql").render_as_string()
         return Database(engine, "postgresql", name, None, engine, None, None)
     file = Path(str(parsed.database))
@@ -134,7 +152,7 @@ def _parsed(url: str) -> URL:
     )
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, writes: bool) -> Engine:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
@@ -144,12 +162,14 @@ def _postgresql(url: URL) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def acknowledge_what_is_on_disk(connection: Any, _record: object) -> None:
+    def set_up(connection: Any, _record: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
+            if writes:
+                cursor.execute(f"SELECT set_config('application_name', {_WRITER_NAME}, false)")
         connection.commit()
 
     return engine
