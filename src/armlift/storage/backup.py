@@ -110,7 +110,7 @@ def restore(file: Path, database: Database, *, force: bool = False) -> Copied:
             )
     if writers := database.other_writers():
         raise LiveError(
-            f"{database.name} is open in routers or commands, by {writers} connections. "
+            f"{database.name} is open in routers or commands (connections: {writers}). "
             "Stop them, and try again."
         )
     database.engine.dispose()

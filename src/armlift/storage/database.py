@@ -23,6 +23,9 @@ Dialect = Literal["sqlite", "postgresql"]
 _WAIT_SECONDS = 5.0
 """How long a transaction waits for another process's, and a connection for the server."""
 
+_CLOSING_SECONDS = 2.0
+"""How long the server may take to let go of a connection that was closed."""
+
 _READ_ONLY = "armlift_read_only"
 
 _WRITER_NAME = "left('armlift writer of ' || coalesce(current_schema(), ''), 63)"
@@ -84,17 +87,22 @@ class Database:
     def other_writers(self) -> int:
         """Connections of other processes that opened a PostgreSQL store to write; on SQLite there are none.
 
-        This process's own are closed first.
+        This process's own are closed first; the server takes a moment to let go of them.
         """
         if self.dialect == "sqlite":
             return 0
         self.engine.dispose()
+        end = time.monotonic() + _CLOSING_SECONDS
         query = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             f" AND application_name = {_WRITER_NAME} AND pid <> pg_backend_pid()"
         )
-        with self.read() as connection:
-            return int(connection.exec_driver_sql(query).scalar_one())
+        while True:
+            with self.read() as connection:
+                found = int(connection.exec_driver_sql(query).scalar_one())
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Close all connections and let the next router in."""
